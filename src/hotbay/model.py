@@ -1,0 +1,118 @@
+"""The nouns that every room shares: plain data, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What an installed plugin is meant to do."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Kind(StrEnum):
+    """The operations."""
+
+    INSTALL = "install"
+    ACTIVATE = "activate"
+    DEACTIVATE = "deactivate"
+    UPGRADE = "upgrade"
+    ROLLBACK = "rollback"
+    UNINSTALL = "uninstall"
+
+
+class DataPolicy(StrEnum):
+    """What uninstall does with the plugin's rows: leave the tables, write them to a file and drop, or drop."""
+
+    KEEP = "keep"
+    EXPORT = "export"
+    PURGE = "purge"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One package as a host knows it: identity (`plugin version sha256`) and the image it unpacks to."""
+
+    plugin: str
+    version: str
+    sha256: str
+    image: str
+    source: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path that a generation answers: a path template (`/api/v1/chat/{id}`), its methods, `websocket` or not."""
+
+    path: str
+    methods: tuple[str, ...] = ()
+    websocket: bool = False
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What one image adds to the host, as found when it was loaded and as its manifest declares."""
+
+    routes: tuple[Route, ...] = ()
+    mounts: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    settings_schema: dict[str, Any] | None = None
+    eager: bool = False
+    openapi: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for the live row."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Contributions:
+        """Read what `to_json` wrote."""
+        routes = tuple(
+            Route(item["path"], tuple(item["methods"]), item["websocket"]) for item in data.get("routes", ())
+        )
+        lists = ("mounts", "events", "filters", "jobs", "services")
+        return cls(
+            routes=routes,
+            **{name: tuple(data.get(name, ())) for name in lists},
+            settings_schema=data.get("settings_schema"),
+            eager=bool(data.get("eager")),
+            openapi=data.get("openapi"),
+        )
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live row: what this host runs of one plugin. `revision` counts the switches of that plugin."""
+
+    plugin: str
+    version: str
+    sha256: str
+    image: str
+    state: State
+    revision: int
+    manifest: dict[str, Any]
+    contributions: Contributions
+    source: str = ""
+    grants: tuple[str, ...] = ()
+    installed_at: str = ""
+    updated_at: str = ""
+    candidate: dict[str, Any] | None = None
+    problem: str = ""
+    settings_rev: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        """True when the plugin should serve."""
+        return self.state is State.ACTIVE
