@@ -1,0 +1,1 @@
+"""A small billing panel: the host that the plugins of this repository extend."""
