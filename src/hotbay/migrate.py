@@ -1,0 +1,286 @@
+"""Change a plugin's tables in one guarded transaction, together with Hotbay's own rows, or not at all.
+
+Order: foreign keys off → BEGIN IMMEDIATE → guarded statements → checks → COMMIT with synchronous=FULL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy.orm import Session
+
+from hotbay.catalogue import (
+    Catalogue,
+    drop_owned_statements,
+    foreign_changes,
+    inverse,
+    merge,
+    read_catalogue,
+)
+from hotbay.errors import HotbayError, MigrationFailed, Problem
+from hotbay.grant import Grant, GuardDenied, fold
+from hotbay.guard import GuardedConnection, explain_denials, guarded_connection_factory
+from hotbay.migrations import Migration, Statement, split
+from hotbay.trespass import inspect_owned, orphans
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A migration that ran, and the statements that undo it when it has no down script (None: nobody knows)."""
+
+    migration: Migration
+    undo: tuple[str, ...] | None
+
+
+class Transaction:
+    """A migration in progress. Got from `Migrator.transaction()`; over when that block ends."""
+
+    def __init__(self, raw: GuardedConnection, grant: Grant) -> None:
+        self.raw = raw
+        self.grant = grant
+        with raw.lifted():
+            self._baseline = read_catalogue(raw)
+            self._orphans = orphans(raw, self._baseline, grant)
+        self._engine: Engine | None = None
+        self._undo: dict[int, tuple[str, ...] | None] = {}
+
+    def apply(self, migrations: Sequence[Migration]) -> list[Applied]:
+        """Run the up scripts in the order given. Raises MigrationFailed naming file, line and statement."""
+        return [self._apply(migration) for migration in migrations]
+
+    def _apply(self, migration: Migration) -> Applied:
+        before = self.catalogue()
+        for statement in split(migration.up, migration.up_file):
+            self._execute(statement, migration.up_file)
+        undo = inverse(before, self.catalogue())
+        self._undo[migration.number] = None if undo is None else tuple(undo)
+        return Applied(migration, self._undo[migration.number])
+
+    def revert(
+        self, migrations: Sequence[Migration], *, undo: Mapping[int, Sequence[str] | None] | None = None
+    ) -> None:
+        """Run the down scripts, last migration first.
+
+        A migration without one is undone by what `apply` said of it (`Applied.undo`): of this transaction, or
+        kept by the caller and given as `undo` by number. Raises MigrationFailed when there is neither.
+        """
+        known = {**self._undo, **(undo or {})}
+        for migration in reversed(migrations):
+            if migration.down is not None:
+                statements = split(migration.down, migration.down_file)
+            else:
+                statements = _generic(migration, known.get(migration.number))
+            for statement in statements:
+                self._execute(statement, migration.down_file or f"the undoing of {migration.up_file}")
+
+    def drop_owned(self) -> list[str]:
+        """Drop every table, view, index and trigger that is the plugin's; returns the statements that did it."""
+        statements = drop_owned_statements(self.catalogue(), self.grant)
+        for number, text in enumerate(statements, 1):
+            self._execute(Statement(number, 1, text), "dropping the plugin's tables")
+        return statements
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run one statement under the guard. Raises GuardDenied, or sqlite3.Error as it comes."""
+        self.raw.rules.denial = None
+        try:
+            return self.raw.execute(sql, values)
+        except sqlite3.Error as error:
+            denial = self.raw.take_denial()
+            if denial is not None:
+                raise denial.error() from error
+            raise
+
+    def run(self, work: Callable[[Session], Result]) -> Result:
+        """Call `work` with an SQLAlchemy session (its bind: a connection) under the guard, in this
+        transaction.
+
+        Commit, rollback and close of the session end its own savepoint only; what is pending when `work`
+        returns is kept. Raises MigrationFailed when `work` raises anything that is not a HotbayError.
+        """
+        with self._connection() as connection, connection.begin():
+            session = Session(bind=connection, join_transaction_mode="create_savepoint")
+            try:
+                result = work(session)
+                session.commit()
+            except HotbayError:
+                raise
+            except Exception as error:
+                raise MigrationFailed(f"the plugin's code raised {type(error).__name__}: {error}") from error
+            finally:
+                with self._ending():
+                    session.close()
+        self._still_open()
+        self.raw.refresh()
+        return result
+
+    def trusted(self, work: Callable[[Connection], Result]) -> Result:
+        """Call `work` (Hotbay's own SQL: live row, journal, ledger) unguarded, in this transaction."""
+        self._still_open()
+        before = self.catalogue()
+        with self.raw.lifted(), self._connection() as connection, connection.begin():
+            result = work(connection)
+        self._still_open()
+        after = self.catalogue()
+        self._baseline = merge(self._baseline, before, after)
+        self.raw.refresh()
+        return result
+
+    def catalogue(self) -> Catalogue:
+        """Everything that is in the database now."""
+        with self.raw.lifted():
+            return read_catalogue(self.raw)
+
+    snapshot = catalogue
+
+    def check(self) -> None:
+        """Raise MigrationFailed when anything was changed, or left behind, that is not the plugin's to touch.
+
+        Runs by itself before COMMIT; may be called before.
+        """
+        self._still_open()
+        after = self.catalogue()
+        problems = foreign_changes(self._baseline, after, self.grant)
+        problems += inspect_owned(self.raw, after, self.grant)
+        with self.raw.lifted():
+            now = orphans(self.raw, after, self.grant)
+        problems += [
+            Problem(
+                f"table {table}",
+                f"{count} rows refer to rows of {parent} that don't exist",
+                mend="mend the rows",
+            )
+            for (table, parent), count in now.items()
+            if count > self._orphans.get((table, parent), 0)
+        ]
+        if problems:
+            raise MigrationFailed(
+                f"the migration of {self.grant.plugin!r} touches what is not its own",
+                problems=tuple(problems),
+            )
+
+    def _execute(self, statement: Statement, file: str) -> None:
+        try:
+            for _row in self.execute(statement.text):
+                pass
+        except GuardDenied as error:
+            raise _failed(statement, file, error.message, error.mend) from error
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            mend = "mend the statement; the database is as it was"
+            raise _failed(statement, file, str(error), mend) from error
+        if not self.raw.in_transaction:
+            mend = "use plain INSERT, OR IGNORE or OR REPLACE, and RAISE(ABORT, …) in triggers"
+            raise _failed(statement, file, "ends the migration's transaction", mend)
+        self.raw.refresh()
+
+    def _still_open(self) -> None:
+        if not self.raw.in_transaction:
+            raise MigrationFailed(
+                f"SQL of {self.grant.plugin!r} ended the migration's transaction; nothing of it was kept",
+                mend="leave out OR ROLLBACK and RAISE(ROLLBACK, …)",
+            )
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """An SQLAlchemy connection on the same SQLite connection, whose end leaves the transaction open."""
+        with self._ending():
+            if self._engine is None:
+                self._engine = create_engine(
+                    "sqlite://", creator=lambda: self.raw, poolclass=StaticPool, pool_reset_on_return=None
+                )
+                explain_denials(self._engine)
+            connection = self._engine.connect()
+        try:
+            yield connection
+        finally:
+            with self._ending():
+                connection.close()
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        self.raw.ignore_rollback = True
+        try:
+            yield
+        finally:
+            self.raw.ignore_rollback = False
+
+
+def _generic(migration: Migration, undo: Sequence[str] | None) -> list[Statement]:
+    if undo is None:
+        raise MigrationFailed(
+            f"migration {migration.number} ({migration.up_file}) can't be undone: it has no down script and did "
+            "more than add tables, columns, indexes, views or triggers",
+            mend=f"write {migration.up_file.replace('.up.sql', '.down.sql').replace('/up.sql', '/down.sql')}",
+        )
+    return [Statement(number, 1, text) for number, text in enumerate(undo, 1)]
+
+
+def _failed(statement: Statement, file: str, rule: str, mend: str) -> MigrationFailed:
+    problem = Problem(statement.field, rule, statement.excerpt, file, mend)
+    return MigrationFailed(f"{file}, {statement.field}: {rule}", mend=mend, problems=(problem,))
+
+
+class Migrator:
+    """Changes the tables of one plugin in the host's SQLite file."""
+
+    def __init__(self, database: Path, grant: Grant, *, busy_timeout_s: float = 30) -> None:
+        self.database = database
+        self.grant = grant
+        self.busy_timeout_s = busy_timeout_s
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One write transaction: committed when the block ends and its checks pass, else rolled back.
+
+        Raises MigrationFailed when another writer holds the database longer than `busy_timeout_s` seconds.
+        """
+        raw = self._open()
+        try:
+            transaction = Transaction(raw, self.grant)
+            yield transaction
+            transaction.check()
+            with raw.lifted():
+                raw.execute("COMMIT")
+        except BaseException:
+            if raw.in_transaction:
+                with raw.lifted():
+                    raw.execute("ROLLBACK")
+            raise
+        finally:
+            raw.close()
+
+    def _open(self) -> GuardedConnection:
+        factory = guarded_connection_factory(self.grant, "migrate")
+        try:
+            raw = sqlite3.connect(self.database, timeout=self.busy_timeout_s, factory=factory, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise MigrationFailed(f"can't open {self.database}: {error}") from error
+        try:
+            with raw.lifted():
+                raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raw.close()
+            raise MigrationFailed(
+                f"the database is busy: {error} for {self.busy_timeout_s:g} s",
+                mend="try again when the long write of the host or another plugin has ended",
+            ) from error
+        return raw
+
+
+def owned_tables(database: Path, grant: Grant) -> list[str]:
+    """The names of the plugin's tables that exist, sorted, without those in which FTS5 keeps its own."""
+    connection = sqlite3.connect(database)
+    try:
+        catalogue = read_catalogue(connection)
+    finally:
+        connection.close()
+    owned = catalogue.owned(grant)
+    return sorted(one.name for one in owned if one.kind == "table" and fold(one.name) not in catalogue.hidden)
