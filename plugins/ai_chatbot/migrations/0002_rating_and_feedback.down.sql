@@ -1,0 +1,3 @@
+ALTER TABLE chat_sessions DROP COLUMN rated_at;
+ALTER TABLE chat_sessions DROP COLUMN feedback;
+ALTER TABLE chat_sessions DROP COLUMN rating;
