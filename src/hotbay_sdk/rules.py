@@ -7,6 +7,7 @@ agrees with a full implementation of JSON Schema.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,12 @@ SEGMENT = r"[^\x00-\x20\x7f-\xa0\u2028\u2029/*?#%\\]+"
 _PATH = rf"(?!.*\.\.)(?!.*/\.(?:/|$))(?:/|(?:/{SEGMENT})+/?|(?:/{SEGMENT})*/\*)"
 URL = r"https?://[^\x00-\x20\x7f-\xa0\u2028\u2029\\]+"
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+
+# Ids that no plugin may have: they are paths of hosts, folders of packages, or modules that plugins import.
+RESERVED = frozenset(
+    ("addons", "admin", "api", "app", "assets", "backend", "docs", "frontend", "hotbay", "hotbay_sdk", "marketplace")
+    + ("migrations", "openapi", "plugins", "redoc", "static", "test", "tests")
+) | {name for name in sys.stdlib_module_names if not name.startswith("_")}
 
 Schema = dict[str, Any]
 
@@ -77,9 +84,7 @@ def one_of(rule: str, *values: str) -> Schema:
 def path(rule: str) -> Schema:
     """A URL path; `*` stands for any rest and is its last segment."""
     mend = 'start with "/", write plain (not %-encoded) segments, "*" only as the last one'
-    return text(
-        rule + ': starts with "/", no "..", "//", "?", "#", "%" or control characters', _PATH, mend=mend
-    )
+    return text(rule + ': starts with "/", no "..", "//", "?", "#", "%" or control characters', _PATH, mend=mend)
 
 
 MENU: Schema = {
@@ -128,11 +133,7 @@ def breaches(value: Any, form: Schema, where: str, file: str) -> Iterator[Proble
     elif isinstance(value, list):
         yield from _list_breaches(value, form, where, file)
     elif not _fits(value, form):
-        limit = (
-            f", at most {form['maxLength']} characters"
-            if len(str(value)) > form.get("maxLength", 1e9)
-            else ""
-        )
+        limit = f", at most {form['maxLength']} characters" if len(str(value)) > form.get("maxLength", 1e9) else ""
         among = f": one of {', '.join(form['enum'])}" if "enum" in form else ""
         yield Problem(where, form["description"] + limit + among, show(value), file, form.get("$comment", ""))
 

@@ -1,0 +1,196 @@
+"""`hotbay check`: everything that install would refuse, and what it would warn of. Reads, executes nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from hotbay.code import CAPABILITY_FILES, capabilities, warnings_in
+from hotbay.errors import HotbayError, NotFound, Problem
+from hotbay.package import read_manifest, tree, unpack
+from hotbay_sdk.manifest import FILES, Manifest
+from hotbay_sdk.rules import RESERVED
+
+__all__ = ["RESERVED", "Report", "check"]
+
+_MIGRATION = re.compile(r"([0-9]{4})_[A-Za-z0-9_-]+(?:\.(sqlite|postgres))?\.(up|down)\.sql")
+_SINGLE = re.compile(r"(?:(sqlite|postgres)\.)?(up|down)\.sql")
+_PAGES = (".tsx", ".jsx")
+Files = dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found. With `errors` an install is refused. `manifest` is None when it can't be read."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    manifest: Manifest | None
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing would be refused."""
+        return not self.errors
+
+    def to_json(self) -> dict[str, Any]:
+        """Errors and warnings as JSON, with id and version."""
+        known = self.manifest
+        return {
+            "ok": self.ok,
+            "id": known.id if known else "",
+            "version": known.version if known else "",
+            "errors": [problem.to_json() for problem in self.errors],
+            "warnings": [problem.to_json() for problem in self.warnings],
+        }
+
+
+def check(path: Path) -> Report:
+    """Check a package: a folder, or an archive (unpacked to a temporary folder). Raises NotFound only."""
+    if not path.exists():
+        raise NotFound(f"there is no package at {path}")
+    if path.is_dir():
+        return _check_folder(path)
+    with tempfile.TemporaryDirectory(prefix="hotbay-check-") as place:
+        try:
+            unpacked = unpack(path, Path(place) / "package")
+        except HotbayError as error:
+            return Report(_problems(error), (), None)
+        return _check_folder(unpacked.root)
+
+
+def _check_folder(folder: Path) -> Report:
+    errors: list[Problem] = []
+    files: Files = {}
+    manifest = None
+    try:
+        files = dict(tree(folder))
+    except HotbayError as error:
+        errors += _problems(error)
+    try:
+        manifest = read_manifest(folder)
+    except HotbayError as error:
+        errors += _problems(error)
+    warnings = [*_layout(files), *_migrations(files, errors)]
+    modules = _parse(files, errors)
+    if manifest:
+        name = next(name for name in FILES if (folder / name).exists())
+        errors += _identity(manifest, name)
+        warnings += _dependencies(manifest, name, errors)
+        warnings += _backend(manifest, files, modules)
+    return Report(tuple(errors), tuple(warnings), manifest)
+
+
+def _problems(error: HotbayError) -> tuple[Problem, ...]:
+    return error.problems or (Problem("(package)", error.message, mend=error.mend),)
+
+
+def _parse(files: Files, errors: list[Problem]) -> dict[str, ast.Module]:
+    """The syntax trees of all Python files; files that are none go to `errors`."""
+    modules: dict[str, ast.Module] = {}
+    for path, file in files.items():
+        if not path.endswith(".py"):
+            continue
+        try:
+            modules[path] = ast.parse(file.read_bytes(), path)
+        except SyntaxError as error:
+            errors.append(Problem(f"line {error.lineno or 1}", f"no valid Python: {error.msg}", file=path))
+        except (ValueError, RecursionError, MemoryError) as error:
+            errors.append(Problem("line 1", f"no valid Python: {error}", file=path))
+    return modules
+
+
+def _identity(manifest: Manifest, name: str) -> Iterator[Problem]:
+    if manifest.id in RESERVED:
+        yield Problem("id", "is a reserved name", manifest.id, name, "choose another id, such as my_" + manifest.id)
+    if any(re.split(r"[^a-z0-9_]", text)[0] == manifest.id for text in manifest.requires):
+        yield Problem("requires", "the plugin requires itself", manifest.id, name, "leave it away")
+
+
+def _dependencies(manifest: Manifest, name: str, errors: list[Problem]) -> Iterator[Problem]:
+    """Requirements that are none go to `errors`; those without a range are warnings."""
+    for index, text in enumerate(manifest.backend.dependencies):
+        where = f"backend.dependencies[{index}]"
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            rule = f"must be a PEP 508 requirement: {str(error).splitlines()[0]}"
+            errors.append(Problem(where, rule, text, name, 'write it as "openai>=1.0,<2"'))
+            continue
+        if not requirement.specifier and not requirement.url:
+            mend = f'write "{text}>=…" with the version that you test with'
+            yield Problem(where, "names no range of versions", text, name, mend)
+
+
+def _backend(manifest: Manifest, files: Files, modules: dict[str, ast.Module]) -> Iterator[Problem]:
+    prefix = "backend/" if any(path.startswith("backend/") for path in files) else ""
+    inside = [path for path in modules if path.startswith(prefix)]
+    for path in inside:
+        yield from warnings_in(modules[path], path, manifest.id)
+    heads = {path: modules[path] for path in inside if path.removeprefix(prefix) in CAPABILITY_FILES}
+    django = prefix == "" and "plugin.json" in files
+    found = manifest.backend.entry or any(capabilities(module, path) for path, module in heads.items())
+    if inside and not django and not found:
+        mend = "define router in routes.py, app, start, an addon class, or mark functions with hotbay_sdk"
+        yield Problem("(package)", "the backend offers nothing", file=prefix.rstrip("/") or ".", mend=mend)
+    if prefix and "backend/__init__.py" not in files:
+        yield Problem("(package)", "backend/__init__.py is missing", file="backend", mend="add an empty one")
+
+
+def _layout(files: Files) -> Iterator[Problem]:
+    if files and not any(path.lower().split(".")[0] == "readme" for path in files):
+        yield Problem("(package)", "README is missing", mend="say in README.md what the plugin does")
+    pages = [path for path in files if path.startswith("frontend/") and path.endswith(_PAGES)]
+    if pages and "frontend/addon.config.ts" not in files:
+        mend = "add frontend/addon.config.ts with routes and components"
+        yield Problem("(package)", "pages and components are shown by nobody", file=pages[0], mend=mend)
+
+
+def _migrations(files: Files, errors: list[Problem]) -> Iterator[Problem]:
+    """`up.sql` counts as 0001. Two of one number can't be ordered (error); gaps and missing downs are warnings."""
+    found: dict[tuple[int, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in files:
+        folder, _, name = path.partition("/")
+        if folder != "migrations" or not name.endswith(".sql"):
+            continue
+        if single := _SINGLE.fullmatch(name):
+            found[1, single[1] or ""][single[2]].append(path)
+        elif match := _MIGRATION.fullmatch(name):
+            found[int(match[1]), match[2] or ""][match[3]].append(path)
+        else:
+            mend = "name it 0001_name.up.sql and 0001_name.down.sql"
+            yield Problem("(package)", "no name of a migration: it is never run", file=path, mend=mend)
+    for way in ("up", "down"):
+        errors += [_twice(parts[way]) for parts in found.values() if len(parts[way]) > 1]
+    yield from _pairs(found)
+    yield from _gaps(sorted({number for number, _ in found}))
+
+
+def _twice(paths: list[str]) -> Problem:
+    names = ", ".join(path.partition("/")[2] for path in paths)
+    return Problem("(package)", "two migrations have one number", names, paths[1], "number them one after the other")
+
+
+def _pairs(found: dict[tuple[int, str], dict[str, list[str]]]) -> Iterator[Problem]:
+    ups = {number for (number, _), parts in found.items() if parts["up"]}
+    downs = {number for (number, _), parts in found.items() if parts["down"]}
+    for (number, _), parts in sorted(found.items()):
+        for path in parts["up"] if number not in downs else ():
+            mend = "add " + path.replace("up.sql", "down.sql").rpartition("/")[2]
+            yield Problem("(package)", "the migration can't be undone", file=path, mend=mend)
+        for path in parts["down"] if number not in ups else ():
+            yield Problem("(package)", "undoes a migration that is not there", file=path, mend="add its up.sql")
+
+
+def _gaps(numbers: list[int]) -> Iterator[Problem]:
+    for before, number in zip([0, *numbers], numbers, strict=False):
+        if number != before + 1:
+            rule = f"after {before:04} comes {number:04}: a gap in the numbers of migrations"
+            yield Problem("(package)", rule, file="migrations", mend=f"number it {before + 1:04}")

@@ -1,0 +1,144 @@
+"""A package as a folder: what counts, the content hash, copies, limits."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hotbay import folder as subject
+from hotbay.errors import InvalidPackage, NotFound, Refused
+from hotbay.folder import LIMITS, copy_tree, digest, fresh, fsync_dir, sha256_file, tree
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A package with everything that counts and everything that does not."""
+    root = tmp_path / "shop"
+    for name in (
+        "metadata.json", "backend/__init__.py", "backend/größe.py", "backend/__pycache__/x.pyc", "backend/y.pyc",
+        ".git/config", "backend/.DS_Store", ".env", "a/.hidden/x", "__MACOSX/x", "a.txt",
+    ):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
+
+
+COUNTED = ["a.txt", "backend/__init__.py", "backend/größe.py", "metadata.json"]
+
+
+def test_the_tree_is_sorted_and_leaves_out_what_is_no_part(shop: Path) -> None:
+    assert [path for path, _ in tree(shop)] == COUNTED
+    assert all(file == shop / path for path, file in tree(shop))
+
+
+def test_the_digest_depends_on_names_and_bytes_only(shop: Path) -> None:
+    first = digest(shop)
+    os.utime(shop / "a.txt", (1, 1))
+    (shop / "a.txt").chmod(0o600)
+    (shop / ".env").write_text("other")
+    (shop / "backend/__pycache__/x.pyc").write_text("other")
+    (shop / "empty").mkdir()
+    assert digest(shop) == first
+    (shop / "a.txt").write_text("other")
+    second = digest(shop)
+    (shop / "a.txt").rename(shop / "b.txt")
+    assert len({first, second, digest(shop)}) == 3
+
+
+def test_moving_bytes_between_name_and_content_changes_the_digest(tmp_path: Path) -> None:
+    for name, content in (("one", {"ab": "c"}), ("two", {"a": "bc"}), ("three", {"a": "", "b": "c"})):
+        (tmp_path / name).mkdir()
+        for path, text in content.items():
+            (tmp_path / name / path).write_text(text)
+    assert len({digest(tmp_path / name) for name in ("one", "two", "three")}) == 3
+
+
+@pytest.mark.parametrize("name", ["link", "backend/link"])
+def test_links_are_refused(shop: Path, name: str) -> None:
+    (shop / name).symlink_to(shop / "a.txt")
+    with pytest.raises(InvalidPackage, match="link: is a link"):
+        digest(shop)
+    with pytest.raises(InvalidPackage):
+        copy_tree(shop, shop.parent / "copy")
+    assert sorted(path.name for path in shop.parent.iterdir()) == ["shop"]
+
+
+def test_links_among_what_is_left_out_do_not_matter(shop: Path) -> None:
+    (shop / ".venv").symlink_to("/")
+    assert [path for path, _ in tree(shop)] == COUNTED
+
+
+def test_special_files_and_unfit_names_are_refused(shop: Path) -> None:
+    os.mkfifo(shop / "pipe")
+    with pytest.raises(InvalidPackage, match="neither file nor folder"):
+        tree(shop)
+    (shop / "pipe").unlink()
+    for name in ("a\nb", "a\\b", "README", "readme", b"\xff".decode(errors="surrogateescape")):
+        (shop / name).write_text("")
+        if name == "README":
+            continue
+        with pytest.raises(InvalidPackage) as caught:
+            tree(shop)
+        str(caught.value).encode()
+        (shop / name).unlink()
+
+
+def test_limits_hold_for_folders(shop: Path) -> None:
+    for limits in (replace(LIMITS, files=3), replace(LIMITS, file=3), replace(LIMITS, total=20)):
+        with pytest.raises(InvalidPackage, match="more than"):
+            tree(shop, limits)
+
+
+def test_a_copy_is_exactly_the_tree(shop: Path) -> None:
+    (shop / "a.txt").chmod(0o777)
+    assert copy_tree(shop, shop.parent / "new" / "copy") == digest(shop)
+    copy = shop.parent / "new" / "copy"
+    assert sorted(path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()) == COUNTED
+    assert stat.S_IMODE((copy / "a.txt").stat().st_mode) == 0o644
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+    with pytest.raises(Refused, match="exists already"):
+        copy_tree(shop, copy)
+
+
+def test_fresh_leaves_nothing_when_the_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), fresh(tmp_path / "into") as temporary:
+        (temporary / "file").write_text("x")
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_is_synced_before_the_rename(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    real_fsync, real_rename = os.fsync, Path.rename
+
+    def fsync(number: int) -> None:
+        done.append(Path(f"/proc/self/fd/{number}").resolve().name)
+        real_fsync(number)
+
+    def rename(self: Path, target: Path) -> Path:
+        done.append("RENAME")
+        return real_rename(self, target)
+
+    monkeypatch.setattr(subject.os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
+    copy_tree(shop, shop.parent / "copy")
+    before, after = done[: done.index("RENAME")], done[done.index("RENAME") + 1 :]
+    assert {"a.txt", "größe.py", "backend"} <= set(before)
+    assert after == [shop.parent.name]
+
+
+def test_missing_things_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no folder"):
+        tree(tmp_path / "none")
+    with pytest.raises(NotFound, match="no file"):
+        sha256_file(tmp_path / "none")
+    fsync_dir(tmp_path)
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
