@@ -35,7 +35,7 @@ RUN_ATTACKS: dict[str, str | list[str]] = {
     "subquery": "SELECT (SELECT password_hash FROM users LIMIT 1)",
     "exists": "SELECT EXISTS (SELECT 1 FROM users WHERE id = 1)",
     "in": "SELECT 1 WHERE 'a@x' IN (SELECT email FROM users)",
-    "in table": "SELECT 1 WHERE 1 IN products AND (1, 'a', 'b') IN users",
+    "in table": "SELECT 1 WHERE (1, 'a', 'b') IN users",
     "join": "SELECT m.text, u.email FROM chat_msgs m JOIN users u ON u.id = m.id",
     "natural join": "SELECT id FROM chat_msgs NATURAL JOIN users",
     "cte": "WITH q AS (SELECT * FROM users) SELECT * FROM q",
@@ -58,7 +58,7 @@ RUN_ATTACKS: dict[str, str | list[str]] = {
     "insert": "INSERT INTO users (email) VALUES ('m@x')",
     "insert select": "INSERT INTO chat_msgs (text) SELECT password_hash FROM users",
     "insert values subquery": "INSERT INTO chat_msgs (text) VALUES ((SELECT email FROM users LIMIT 1))",
-    "insert or rollback": "INSERT OR ROLLBACK INTO users (id, email) VALUES (1, 'z')",
+    "insert or rollback": "INSERT OR ROLLBACK INTO users (id, email) VALUES (9, 'z')",
     "replace": "REPLACE INTO users (id, email) VALUES (1, 'm@x')",
     "upsert": "INSERT INTO users (id, email) VALUES (1, 'm') ON CONFLICT (id) DO UPDATE SET email = 'm'",
     "upsert leak": "INSERT INTO chat_msgs (text, n) VALUES ('a', 1) ON CONFLICT (n) DO UPDATE SET text ="
@@ -72,7 +72,7 @@ RUN_ATTACKS: dict[str, str | list[str]] = {
     "returning": "INSERT INTO chat_msgs (text) VALUES ('a') RETURNING (SELECT password_hash FROM users LIMIT 1)",
     "hotbay write": "UPDATE hotbay_live SET secret = ''",
     "view write": "INSERT INTO v_users VALUES (3, 'c')",
-    "fts write": "INSERT INTO users_fts (users_fts) VALUES ('delete-all')",
+    "fts write": "INSERT INTO users_fts (users_fts) VALUES ('rebuild')",
     "attach": "ATTACH ':memory:' AS aux2",
     "attach self": "ATTACH 'host.db' AS me",
     "detach": "DETACH main",
@@ -128,9 +128,9 @@ RUN_ATTACKS: dict[str, str | list[str]] = {
     "commit, then": ["BEGIN", "COMMIT", "DELETE FROM users"],
     "savepoint, then": ["SAVEPOINT a", "RELEASE a", "DELETE FROM users"],
     "after an error": ["INSERT OR ROLLBACK INTO chat_msgs (id, text) VALUES (99, 'x')", "DELETE FROM users"],
-    "fts by command": "INSERT INTO kb (kb, rank) VALUES ('rank', (SELECT password_hash FROM users))",
+    "fts by command": "INSERT INTO kb (title) SELECT password_hash FROM users",
     "two in one": "SELECT 1; DELETE FROM users",
-    "json of host": "SELECT value FROM users, json_each(users.email)",
+    "json of host": "SELECT value FROM users, json_each(json_array(users.email))",
     "scalar over json": "SELECT (SELECT json_group_array(email) FROM users)",
 }
 
@@ -177,6 +177,8 @@ MIGRATE_ATTACKS: dict[str, str] = {
     "fts content": "CREATE VIRTUAL TABLE chat_f USING fts5 (email, content='users', content_rowid='id');",
     "fts content quoted": 'CREATE VIRTUAL TABLE chat_f USING fts5 (email, content = "users");',
     "fts content bare": "CREATE VIRTUAL TABLE chat_f USING fts5 (email, content=users);",
+    "fts content abbreviated": "CREATE VIRTUAL TABLE chat_f USING fts5 (email, c='users');",
+    "fts content commented": "CREATE VIRTUAL TABLE chat_f USING fts5 (email, /* x */ content='users');",
     "fts rebuild": "CREATE VIRTUAL TABLE chat_f USING fts5 (email, content='users');"
     " INSERT INTO chat_f (chat_f) VALUES ('rebuild');",
     "fts over a host's table": "CREATE VIRTUAL TABLE notes USING fts5 (a);",

@@ -106,7 +106,7 @@ class Transaction:
         Commit, rollback and close of the session end its own savepoint only; what is pending when `work`
         returns is kept. Raises MigrationFailed when `work` raises anything that is not a HotbayError.
         """
-        with self._connection() as connection, connection.begin():
+        with self._connection() as connection:
             session = Session(bind=connection, join_transaction_mode="create_savepoint")
             try:
                 result = work(session)
@@ -126,7 +126,7 @@ class Transaction:
         """Call `work` (Hotbay's own SQL: live row, journal, ledger) unguarded, in this transaction."""
         self._still_open()
         before = self.catalogue()
-        with self.raw.lifted(), self._connection() as connection, connection.begin():
+        with self.raw.lifted(), self._connection() as connection:
             result = work(connection)
         self._still_open()
         after = self.catalogue()
@@ -198,6 +198,7 @@ class Transaction:
                 )
                 explain_denials(self._engine)
             connection = self._engine.connect()
+            connection.begin()
         try:
             yield connection
         finally:

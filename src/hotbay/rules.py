@@ -110,6 +110,8 @@ class Rules:
         ask = self._asks.get(action)
         if ask is None:
             return REFUSED.get(action, "do this"), one
+        if action == sqlite3.SQLITE_ALTER_TABLE:
+            base = one  # here the database comes first, and DROP COLUMN puts the column where it is elsewhere
         # There is never anything in temp, but SQLAlchemy's inspector looks there as well.
         looking = action == sqlite3.SQLITE_PRAGMA or fold(one) in TEMP_SCHEMA
         if base not in (None, "main") and not (base == "temp" and looking):
