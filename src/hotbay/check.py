@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tempfile
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,14 +79,14 @@ def _check_folder(folder: Path) -> Report:
         manifest = read_manifest(folder)
     except HotbayError as error:
         errors += _problems(error)
-    warnings = [*_layout(files), *_migrations(files, errors)]
+    advice = [*_layout(files), *_migrations(files, errors)]
     modules = _parse(files, errors)
     if manifest:
         name = next(name for name in FILES if (folder / name).exists())
         errors += _identity(manifest, name)
-        warnings += _dependencies(manifest, name, errors)
-        warnings += _backend(manifest, files, modules)
-    return Report(tuple(errors), tuple(warnings), manifest)
+        advice += _dependencies(manifest, name, errors)
+        advice += _backend(manifest, files, modules)
+    return Report(tuple(errors), tuple(advice), manifest)
 
 
 def _problems(error: HotbayError) -> tuple[Problem, ...]:
@@ -99,7 +100,8 @@ def _parse(files: Files, errors: list[Problem]) -> dict[str, ast.Module]:
         if not path.endswith(".py"):
             continue
         try:
-            modules[path] = ast.parse(file.read_bytes(), path)
+            with warnings.catch_warnings(action="ignore"):  # of escapes and the like: not what this is about
+                modules[path] = ast.parse(file.read_bytes(), path)
         except SyntaxError as error:
             errors.append(Problem(f"line {error.lineno or 1}", f"no valid Python: {error.msg}", file=path))
         except (ValueError, RecursionError, MemoryError) as error:

@@ -217,8 +217,8 @@ class RemoteSource:
     def __init__(
         self, url: str, timeout: float = 10.0, max_bytes: int = LIMITS.archive, *, patience: float = 300.0
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or _origin(url)[2] < 0:
+        parts = urlsplit(url if _origin(url)[2] > 0 else "")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SourceError(f"{url!r} is no http(s) address", mend="set PLUGIN_SERVER_URL")
         self.auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         # Without user and password, so that no message, offer or record holds them.
@@ -271,7 +271,7 @@ class RemoteSource:
         """An absolute address on the repository's own origin. "/download/…" is below the repository's own path."""
         base = urlsplit(self.url)
         inside = address.startswith("/") and not address.startswith("//") and not address.startswith(base.path)
-        location = urljoin(self.url, address.lstrip("/") if inside else address)
+        location = _join(self.url, address.lstrip("/") if inside else address)
         if not _ADDRESS.fullmatch(address) or _origin(location) != _origin(self.url):
             raise SourceError(f"{self.name}: the address {address[:200]!r} leaves the repository's server")
         return location
@@ -290,7 +290,7 @@ class RemoteSource:
         for _ in range(5):
             with client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer:
                 if answer.has_redirect_location:
-                    address = urljoin(address, answer.headers["location"])
+                    address = _join(address, answer.headers["location"])
                     if not _ADDRESS.fullmatch(address) or _origin(address) != _origin(self.url):
                         raise SourceError(f"{self.name} redirects to another server")
                     continue
@@ -311,6 +311,14 @@ class RemoteSource:
             if size > most:
                 raise SourceError(f"the answer of {self.name} is larger than {most:,} bytes")
             yield chunk
+
+
+def _join(base: str, address: str) -> str:
+    """`urljoin`, empty for an address that is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""
 
 
 def _origin(address: str) -> tuple[str, str, int]:

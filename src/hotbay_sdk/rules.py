@@ -33,9 +33,9 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 # Ids that no plugin may have: they are paths of hosts, folders of packages, or modules that plugins import.
 RESERVED = frozenset(
-    ("addons", "admin", "api", "app", "assets", "backend", "docs", "frontend", "hotbay", "hotbay_sdk", "marketplace")
-    + ("migrations", "openapi", "plugins", "redoc", "static", "test", "tests")
-) | {name for name in sys.stdlib_module_names if not name.startswith("_")}
+    ["addons", "admin", "api", "app", "assets", "backend", "docs", "frontend", "hotbay", "hotbay_sdk", "marketplace"]
+) | frozenset(["migrations", "openapi", "plugins", "redoc", "static", "test", "tests"])
+RESERVED |= {name for name in sys.stdlib_module_names if not name.startswith("_")}
 
 Schema = dict[str, Any]
 
