@@ -70,27 +70,29 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
     `meta` is any JSON (version, ledger); `plugin` is added to it. Neither the host nor other plugins wait
     meanwhile. Raises MigrationFailed when the database or the file can't be read or written.
     """
-    temporary = _beside(out)
     try:
-        with closing(sqlite3.connect(temporary, isolation_level=None)) as target:
-            tables, rows = _fill(database, grant, target, {**meta, "plugin": grant.plugin})
-        sha256 = _seal(temporary)
-        size = temporary.stat().st_size
-        temporary.replace(out)
-        _sync(out.parent)
+        with _beside(out) as temporary:
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as target:
+                tables, rows = _fill(database, grant, target, {**meta, "plugin": grant.plugin})
+            sha256, size = _seal(temporary), temporary.stat().st_size
+            temporary.replace(out)
+            _sync(out.parent)
     except (sqlite3.Error, OSError) as error:
         mend = "look at the space and rights of its folder"
         raise MigrationFailed(f"can't export {grant.plugin!r} to {out}: {error}", mend=mend) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return ExportInfo(out, tables, rows, size, sha256)
 
 
-def _beside(out: Path) -> Path:
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A temporary file in the folder of `out`, removed at the end if it is still there."""
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)
     os.close(handle)
-    return Path(name)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _seal(path: Path) -> str:
