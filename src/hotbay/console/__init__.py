@@ -1,0 +1,1 @@
+"""The administrators' edge: the HTTP API of the marketplace and its live events."""
