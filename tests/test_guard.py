@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hotbay.errors import Forbidden, InvalidConfig, MigrationFailed
-from hotbay.grant import Grant, fold, quote
 from hotbay.guard import GuardDenied, database_path, guarded_connection_factory, plugin_engine
 from hotbay.migrate import Migrator
 from hotbay.migrations import Migration, checksum
@@ -396,50 +393,6 @@ def test_the_connection_has_no_way_around(host: Path, way: str) -> None:
     connection = sqlite3.connect(host, factory=guarded_connection_factory(GRANT))
     with closing(connection), pytest.raises(GuardDenied):
         getattr(connection, way)(None)
-
-
-def test_the_shadow_tables_of_a_listed_fts5_table_are_owned_and_no_others() -> None:
-    assert GRANT.owns("kb_data", frozenset({"kb"}))
-    assert not GRANT.owns("kb_data")
-    assert not GRANT.owns("users_fts_data", frozenset({"users_fts", "kb"}))
-
-
-@pytest.mark.parametrize(
-    ("name", "owned"),
-    [
-        ("chat_a", True),
-        ("CHAT_A", True),
-        ("Sessions", True),
-        ("chatter", False),
-        ("chat", False),
-        ("chat_pro_a", False),
-        ("sqlite_chat_a", False),
-        ("hotbay_chat", False),
-        ("users", False),
-        ("\u212ab", False),  # the Kelvin sign is no k to SQLite
-    ],
-)
-def test_ownership_by_name(name: str, owned: bool) -> None:
-    assert GRANT.owns(name) is owned
-
-
-def test_reserved_names_are_never_owned_or_read_whatever_is_listed() -> None:
-    names = frozenset({"hotbay_live", "sqlite_master", "HOTBAY_x"})
-    grant = Grant("chat", tables=names, reads=names)
-    assert not any(grant.owns(name) or grant.may_read(name) for name in names)
-
-
-def test_a_name_of_somebody_else_is_not_owned_though_it_has_the_prefix() -> None:
-    assert not Grant("order", foreign=frozenset({"Order_Items"})).owns("order_items")
-
-
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
-def test_any_quoted_name_is_one_name(name: str) -> None:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute(f"CREATE TABLE {quote('chat_' + name)} (id)")
-        found = connection.execute("SELECT name FROM sqlite_master").fetchone()[0]
-    assert found == "chat_" + name
-    assert fold(found).startswith("chat_")
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/x", "sqlite://", "sqlite:///:memory:", "://"])

@@ -194,7 +194,8 @@ def _added_columns(change: Change, before: Catalogue, after: Catalogue) -> list[
     name = fold(old.name)
     had, has = before.columns[name], after.columns[name]
     close = old.sql.rfind(")")
-    grown = new.sql.startswith(old.sql[:close].rstrip()) and new.sql.endswith(old.sql[close:])
+    head, tail = old.sql[:close].rstrip(), old.sql[close:]
+    grown = new.sql.startswith(head) and new.sql[len(head) :].lstrip().startswith(",") and new.sql.endswith(tail)
     if not grown or has[: len(had)] != had or len(has) == len(had):
         return None
     table = quote(new.name)
