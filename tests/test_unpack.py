@@ -191,6 +191,7 @@ ZIPS: dict[str, bytes] = {
     "no deflate at all": zipped(M, Z("a", method=8, packed=b"\xff\xff\xff")),
     "bomb": zipped(M, Z("a", ZEROS, method=8, packed=PACKED_ZEROS)),
     "bomb that says it is small": zipped(M, Z("a", ZEROS, method=8, packed=PACKED_ZEROS, size=10)),
+    "bomb within the sizes": zipped(M, Z("a", bytes(3 << 20), method=8)),
     "bomb that is ignored": zipped(M, Z(".a", ZEROS, method=8, packed=PACKED_ZEROS)),
     "many small bombs": zipped(M, *(Z(f"a{n}", bytes(1 << 20), method=8) for n in range(8))),
     "too many files": zipped(M, *(Z(f"f{n}") for n in range(20))),
@@ -198,6 +199,7 @@ ZIPS: dict[str, bytes] = {
     "too large": zipped(M, Z("a", os.urandom(1 << 20))),
     "something in front": zipped(M, Z("a"), before=b"#!/bin/sh\n"),
     "zip in front": zipped(Z("evil")) + zipped(M),
+    "hidden entry in front": zipped(M, before=zipped(Z("evil"))[:35]),
     "something behind": zipped(M, after=b"tail"),
     "something between": zipped(M, gap=b"gap"),
     "second end record": zipped(M, comment=zipped(Z("evil"))[-22:]),
@@ -244,7 +246,7 @@ TARS: dict[str, bytes] = {
     "tar size by pax": tarred(TM, pax(record(b"size", b"99999999")), file("a")),
     "tar pax without an end": tarred(TM, pax(b"99 path=x\n"), file("a")),
     "tar pax without a number": tarred(TM, pax(b"xx path=x\n"), file("a")),
-    "tar huge pax": tarred(TM, pax(bytes(70_000)), file("a")),
+    "tar huge pax": tarred(TM, pax(record(b"comment", os.urandom(35_000).hex().encode())), file("a")),
     "tar pax at the end": tarred(TM, pax(record(b"path", b"b"))),
     "tar pax for ever": tarred(TM, *[pax(record(b"path", b"b"))] * 9, file("a")),
     "tar global path": tarred(TM, pax(record(b"path", b"b"), b"g"), file("a")),
@@ -312,6 +314,10 @@ def test_hostile_archives_are_refused_and_leave_nothing(name: str, place: Path, 
         ("overlap", "overlaps"),
         ("same bytes twice", "differ"),
         ("encrypted", "is encrypted"),
+        ("into the directory", "overlaps"),
+        ("bomb within the sizes", "200 times its packed size"),
+        ("hidden entry in front", "in front of the first entry"),
+        ("tar huge pax", "too long"),
         ("bomb", "larger than"),
         ("bomb that says it is small", "larger than"),
         ("many small bombs", "unpacks to more than"),
@@ -333,7 +339,7 @@ def test_hostile_archives_are_refused_and_leave_nothing(name: str, place: Path, 
 )
 def test_the_reason_is_the_right_one(name: str, words: str, place: Path) -> None:
     (place / "a").write_bytes(HOSTILE[name])
-    limits = changed(SMALL, ratio=10_000) if "bomb" in name and "padding" not in name else SMALL
+    limits = changed(SMALL, ratio=10_000) if "bomb" in name and "200" not in words else SMALL
     with pytest.raises(BadInput) as caught:
         unpack(place / "a", place / "into", limits)
     assert words in str(caught.value)
@@ -431,6 +437,18 @@ def test_archives_in_archives_are_files(place: Path) -> None:
 def test_the_default_limits_are_the_published_ones() -> None:
     assert (LIMITS.files, LIMITS.file, LIMITS.total, LIMITS.ratio) == (5000, 32 << 20, 128 << 20, 200)
     assert (LIMITS.manifest, LIMITS.name, LIMITS.path, LIMITS.archive) == (1 << 20, 255, 1024, 64 << 20)
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest too large", "tar manifest too large", "manifest in a folder", "case", "bomb"]
+)
+def test_reading_only_the_manifest_refuses_too(name: str, place: Path) -> None:
+    (place / "a").write_bytes(HOSTILE[name])
+    if name == "bomb":  # its names are fine, and its bytes are not read
+        assert archive_manifest(place / "a", SMALL).id == "shop"
+    else:
+        with pytest.raises((InvalidManifest, InvalidPackage)):
+            archive_manifest(place / "a", SMALL)
 
 
 def flipped(data: bytes, places: list[tuple[int, int]]) -> bytes:
