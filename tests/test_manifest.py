@@ -294,9 +294,7 @@ JSON_VALUES = st.recursive(
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text("abc/*. é", max_size=6),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", max_size=4), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", max_size=4), inner, max_size=3),
     max_leaves=6,
 )
 
@@ -314,11 +312,7 @@ def of(form: rules.Schema) -> st.SearchStrategy[Any]:
     if kind == "number":
         return st.floats(form["minimum"], form["maximum"]) | st.integers(0, 1000)
     if kind == "array":
-        key = (
-            (lambda item: item)
-            if form.get("uniqueItems")
-            else (lambda item: json.dumps(item) + str(id(item)))
-        )
+        key = (lambda item: item) if form.get("uniqueItems") else (lambda item: json.dumps(item) + str(id(item)))
         return st.lists(of(form["items"]), max_size=3, unique_by=key)
     if "additionalProperties" in form:
         return st.dictionaries(st.text("abc-", max_size=5), of(form["additionalProperties"]), max_size=2)

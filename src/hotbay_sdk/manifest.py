@@ -45,9 +45,7 @@ class Backend:
     )
     routes: tuple[str, ...] = field(
         default=(),
-        metadata=rules.listing(
-            "paths that the plugin answers", rules.path('a path such as "/api/v1/chat/*"')
-        ),
+        metadata=rules.listing("paths that the plugin answers", rules.path('a path such as "/api/v1/chat/*"')),
     )
     dependencies: tuple[str, ...] = field(
         default=(),
@@ -69,13 +67,9 @@ class Backend:
     )
     entry: str = field(
         default="",
-        metadata=rules.optional(
-            '"module:Name" inside the backend', rf"{rules.NAME}(?:\.{rules.NAME})*:{rules.NAME}"
-        ),
+        metadata=rules.optional('"module:Name" inside the backend', rf"{rules.NAME}(?:\.{rules.NAME})*:{rules.NAME}"),
     )
-    runtime: str = field(
-        default="inprocess", metadata=rules.one_of("what runs the code", "inprocess", "isolated")
-    )
+    runtime: str = field(default="inprocess", metadata=rules.one_of("what runs the code", "inprocess", "isolated"))
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -107,15 +101,11 @@ class Database:
 
     tables: tuple[str, ...] = field(
         default=(),
-        metadata=rules.listing(
-            "tables that the plugin owns", rules.text("a table's name", rules.NAME, longest=63)
-        ),
+        metadata=rules.listing("tables that the plugin owns", rules.text("a table's name", rules.NAME, longest=63)),
     )
     reads: tuple[str, ...] = field(
         default=(),
-        metadata=rules.listing(
-            "tables that the plugin reads", rules.text("a table's name", rules.NAME, longest=63)
-        ),
+        metadata=rules.listing("tables that the plugin reads", rules.text("a table's name", rules.NAME, longest=63)),
     )
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -148,16 +138,12 @@ class Manifest:
         default=0,
         metadata={"type": "number", "description": "0 or more", "minimum": 0, "maximum": 1e9},
     )
-    icon: str = field(
-        default="", metadata=rules.text("the name of an icon, an emoji or a file in the package")
-    )
+    icon: str = field(default="", metadata=rules.text("the name of an icon, an emoji or a file in the package"))
     license: str = field(default="", metadata=rules.text("one line of text, best an SPDX expression"))
     homepage: str = field(default="", metadata=rules.optional("an http(s) address", rules.URL, longest=500))
     features: tuple[str, ...] = field(
         default=(),
-        metadata=rules.listing(
-            "what it can do", rules.text("one line of text", longest=500), most=100, unique=False
-        ),
+        metadata=rules.listing("what it can do", rules.text("one line of text", longest=500), most=100, unique=False),
     )
     changelog: str = field(default="", metadata=rules.text("text", rules.LINES, longest=100_000))
     requires: tuple[str, ...] = field(
@@ -226,9 +212,7 @@ def dump(manifest: Manifest) -> dict[str, Any]:
 def schema() -> Schema:
     """The JSON Schema (2020-12) of the manifest, made of the rules on the fields."""
     form = _shape(Manifest)
-    form["properties"]["plugin_id"] = form["properties"]["id"] | {
-        "description": "another name of id (plugin.json)"
-    }
+    form["properties"]["plugin_id"] = form["properties"]["id"] | {"description": "another name of id (plugin.json)"}
     form["required"] = [name for name in form["required"] if name != "id"]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
