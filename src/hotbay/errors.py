@@ -9,7 +9,8 @@
     ├── NotFound                 exit 4   status 404  "not-found"
     ├── Refused                  exit 5   status 409  "refused"
     │   ├── Conflict             exit 5   status 409  "conflict"
-    │   └── Unresolvable         exit 5   status 409  "unresolvable"
+    │   ├── Unresolvable         exit 5   status 409  "unresolvable"
+    │   └── Superseded           exit 5   status 409  "superseded"
     ├── NotVerified              exit 6   status 422  "not-verified"
     ├── LeaseHeld                exit 7   status 409  "lease-held"
     ├── SourceError              exit 8   status 502  "source-error"
@@ -48,7 +49,13 @@ class Problem:
 
     def to_json(self) -> dict[str, str]:
         """The problem as flat JSON, for the API and `--json`."""
-        return {"field": self.field, "value": self.value, "rule": self.rule, "file": self.file, "mend": self.mend}
+        return {
+            "field": self.field,
+            "value": self.value,
+            "rule": self.rule,
+            "file": self.file,
+            "mend": self.mend,
+        }
 
 
 class HotbayError(Exception):
@@ -59,7 +66,13 @@ class HotbayError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(
-        self, message: str, *, mend: str = "", problems: tuple[Problem, ...] = (), step: str = "", **detail: Any
+        self,
+        message: str,
+        *,
+        mend: str = "",
+        problems: tuple[Problem, ...] = (),
+        step: str = "",
+        **detail: Any,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -140,6 +153,12 @@ class Unresolvable(Refused):
     """No consistent set of plugins and dependencies contains what was asked for; `problems` says why."""
 
     code = "unresolvable"
+
+
+class Superseded(Refused):
+    """What was asked for is no longer what is wanted: somebody else changed it meanwhile."""
+
+    code = "superseded"
 
 
 class NotVerified(HotbayError):

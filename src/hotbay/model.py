@@ -112,6 +112,20 @@ class Live:
     settings_rev: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON for candidates and the journal."""
+        return asdict(self) | {"candidate": None}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Live:
+        """Read what `to_json` wrote."""
+        known = {
+            "state": State(data["state"]),
+            "contributions": Contributions.from_json(data["contributions"]),
+            "grants": tuple(data["grants"]),
+        }
+        return cls(**{**data, **known})
+
     @property
     def active(self) -> bool:
         """True when the plugin should serve."""

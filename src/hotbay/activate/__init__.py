@@ -1,0 +1,109 @@
+"""How code runs: what a runtime and a host must offer. The runtimes are modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hotbay.model import Contributions, Route, Version
+from hotbay_sdk.manifest import Manifest
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """What a host made of a router or application: the callable, its paths, and its part of the OpenAPI document."""
+
+    app: App
+    routes: tuple[Route, ...] = ()
+    mounts: tuple[str, ...] = ()
+    openapi: dict[str, Any] | None = None
+
+
+class Host(Protocol):
+    """What a runtime asks of the web framework at the edge."""
+
+    def mount(self, thing: Any, prefix: str) -> Mounted:
+        """Make a plugin's router (below `prefix`) or ASGI application (mounted at `prefix`) callable.
+
+        Raises ActivationFailed when the thing is neither.
+        """
+
+    def collect(self, register: Callable[[Any], Any]) -> Any:
+        """Call seed 002's `register_routes(app)` with something that collects routes; answer a router."""
+
+    def release(self) -> None:
+        """Empty the framework's caches that would keep an unloaded generation alive."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a runtime loads: a package's identity, its unpacked tree and its manifest."""
+
+    version: Version
+    folder: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Proof:
+    """After unloading: the names of modules and classes that are still alive (none, if all went well)."""
+
+    alive: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """True when nothing of the generation is left."""
+        return not self.alive
+
+
+class Generation(Protocol):
+    """One loaded incarnation of a plugin in a worker."""
+
+    plugin: str
+    version: str
+    image: str
+    number: int
+    app: App | None
+    contributions: Contributions
+
+    def load(self) -> None:
+        """Import the code; called in a thread of its own. Raises ActivationFailed."""
+
+    async def start(self) -> None:
+        """Run the plugin's `start`. Raises ActivationFailed."""
+
+    async def health(self) -> None:
+        """Ask the plugin whether it can serve. Raises ActivationFailed."""
+
+    def close(self) -> None:
+        """Ask long-lived responses to end; safe to repeat."""
+
+    async def stop(self) -> None:
+        """Run the plugin's `stop`, cancel its tasks, undo what it acquired; safe to repeat; never raises."""
+
+    async def unload(self) -> Proof:
+        """Remove the code from the process and prove it; safe to repeat; never raises."""
+
+
+class Runtime(Protocol):
+    """Makes generations."""
+
+    def create(self, image: Image) -> Generation:
+        """A generation that is not loaded yet."""
+
+
+@dataclass
+class Limits:
+    """How long a runtime waits, in seconds."""
+
+    start: float = 30.0
+    health: float = 10.0
+    extra: dict[str, float] = field(default_factory=dict)

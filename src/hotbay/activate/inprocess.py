@@ -1,0 +1,233 @@
+"""The in-process runtime: a generation's code runs in the worker, and leaves it again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import itertools
+import logging
+import traceback
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, caches, loader
+from hotbay.activate.bus import call
+from hotbay.activate.capabilities import Capabilities, discover
+from hotbay.activate.context import PluginContext
+from hotbay.errors import ActivationFailed
+from hotbay.model import Contributions
+from hotbay_sdk import plugin as sdk
+
+log = logging.getLogger("hotbay.activate")
+_numbers = itertools.count(1)
+
+
+class InProcess:
+    """Makes generations that run in this process. `context` builds what each is given."""
+
+    def __init__(
+        self, host: Host, context: Callable[[Image, int], PluginContext], api_prefix: str, limits: Limits
+    ) -> None:
+        self.host = host
+        self.context = context
+        self.api_prefix = api_prefix
+        self.limits = limits
+
+    def create(self, image: Image) -> InProcessGeneration:
+        """A generation with a number of its own, not loaded yet."""
+        return InProcessGeneration(self, image, next(_numbers))
+
+
+class InProcessGeneration:
+    """One incarnation. Order: load (thread) → start → health → serve → close → stop → unload."""
+
+    def __init__(self, runtime: InProcess, image: Image, number: int) -> None:
+        self.plugin = image.version.plugin
+        self.version = image.version.version
+        self.image = image.version.image
+        self.number = number
+        self.app: App | None = None
+        self.contributions = Contributions()
+        self.capabilities = Capabilities()
+        self.private = f"{loader.PREFIX}{self.plugin}_{number}"
+        self._image = image
+        self._runtime = runtime
+        self.context: PluginContext | None = runtime.context(image, number)
+        self._started = False
+        self._mounted: Mounted | None = None
+
+    @property
+    def folder(self) -> Any:
+        """Where the Python package is: `backend/` of a seed's package, or the tree itself."""
+        backend = self._image.folder / "backend"
+        return backend if backend.is_dir() else self._image.folder
+
+    def load(self) -> None:
+        """Import the backend and find what it offers; in a thread, never on the loop."""
+        sdk.bind(self.private, self.context)
+        try:
+            self._load()
+        except ActivationFailed:
+            raise
+        except BaseException as error:
+            raise self._failed("could not be imported", error) from error
+
+    def _load(self) -> None:
+        if self._has_code():
+            loader.open_package(self.private, self.folder, self.plugin)
+            self.capabilities = discover(self.private, self._image.manifest.backend.entry)
+            self._mounted = self._mount()
+        self._apply_settings()
+        mounted = self._mounted
+        self.app = mounted.app if mounted is not None else None
+        self.contributions = self._contributions()
+
+    def _has_code(self) -> bool:
+        folder = self.folder
+        return any(folder.glob("*.py")) and (folder.name == "backend" or (folder / "__init__.py").is_file())
+
+    def _mount(self) -> Mounted | None:
+        found, prefix = self.capabilities, self._runtime.api_prefix
+        if found.addon is not None and hasattr(found.addon, "register_routes"):
+            return self._runtime.host.mount(self._runtime.host.collect(found.addon.register_routes), "")
+        if found.router is not None:
+            return self._runtime.host.mount(found.router, prefix)
+        if found.app is not None:
+            mount = self._image.manifest.backend.mount or f"{prefix}/{self.plugin}"
+            return self._runtime.host.mount(found.app, mount)
+        return None
+
+    def _apply_settings(self) -> None:
+        """The context was made with the stored values; now the model is known and gives them their types."""
+        model, context = self.capabilities.settings, self.context
+        if model is not None and context is not None:
+            context.replace_settings(model.model_validate(context.settings or {}))
+
+    def _contributions(self) -> Contributions:
+        found, mounted = self.capabilities, self._mounted
+        model = found.settings
+        return Contributions(
+            routes=mounted.routes if mounted else (),
+            mounts=mounted.mounts if mounted else (),
+            events=tuple(sorted({mark.name for mark, _ in found.of("event")})),
+            filters=tuple(sorted({mark.name for mark, _ in found.of("filter")})),
+            jobs=tuple(sorted(job_name(mark, function) for mark, function in found.of("every", "cron"))),
+            services=tuple(sorted(mark.name for mark, _ in found.of("service"))),
+            settings_schema=model.model_json_schema() if is_model(model) else None,
+            eager=self._eager(),
+            openapi=mounted.openapi if mounted else None,
+        )
+
+    def _eager(self) -> bool:
+        wishes = self._image.manifest.activation
+        return "startup" in wishes if wishes else self.capabilities.eager
+
+    async def start(self) -> None:
+        """Run `start(context)` and wait for it, within the time limit."""
+        self._started = True
+        if self.capabilities.start is not None:
+            await self._ask("start", self.capabilities.start, self._runtime.limits.start)
+
+    async def health(self) -> None:
+        """Run `health(context)`; False or an exception means no."""
+        if self.capabilities.health is None:
+            return
+        answer = await self._ask("health", self.capabilities.health, self._runtime.limits.health)
+        if answer is False:
+            raise ActivationFailed(f"{self.plugin} {self.version} says that it is not healthy", step="start")
+
+    async def _ask(self, what: str, function: Callable[..., Any], seconds: float) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                return await call(function, *self._arguments(function))
+        except TimeoutError as error:
+            raise self._failed(f"did not finish {what} within {seconds:g} s", error) from error
+        except Exception as error:
+            raise self._failed(f"failed in {what}", error) from error
+
+    def _arguments(self, function: Callable[..., Any]) -> tuple[Any, ...]:
+        return (self.context,) if inspect.signature(function).parameters else ()
+
+    def _failed(self, what: str, error: BaseException) -> ActivationFailed:
+        cause = "" if isinstance(error, TimeoutError) else f": {type(error).__name__}: {error}"
+        where = self._place(error)
+        return ActivationFailed(
+            f"{self.plugin} {self.version} {what}{cause}{where}",
+            mend="correct the plugin and install it again; the state before is kept",
+            step="start",
+        )
+
+    def _place(self, error: BaseException) -> str:
+        """The innermost file and line of the plugin's own in the traceback."""
+        root = str(self._image.folder)
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(root)]
+        if isinstance(error, SyntaxError) and (error.filename or "").startswith(root):
+            return f" ({error.filename[len(root) + 1 :]}:{error.lineno})" if error.filename else ""
+        return f" ({frames[-1].filename[len(root) + 1 :]}:{frames[-1].lineno})" if frames else ""
+
+    async def change_settings(self, stored: dict[str, Any]) -> None:
+        """Give the running plugin its new settings and tell it."""
+        model, context = self.capabilities.settings, self.context
+        if context is None:
+            return
+        context.replace_settings(model.model_validate(stored) if model is not None else stored)
+        if self.capabilities.on_settings is not None:
+            await call(self.capabilities.on_settings, context, context.settings)
+
+    def close(self) -> None:
+        """Set `context.closing`."""
+        if self.context is not None:
+            self.context.close()
+
+    async def stop(self) -> None:
+        """Stop the plugin and take back what it acquired through its context."""
+        if self.context is None:
+            return
+        if self._started and self.capabilities.stop is not None:
+            try:
+                await self._ask("stop", self.capabilities.stop, self._runtime.limits.start)
+            except ActivationFailed as error:
+                self.context.log.error("%s", error)
+        self._started = False
+        await self.context.release()
+
+    async def unload(self) -> Proof:
+        """Drop every reference, empty the libraries' caches, collect, and look who is still alive."""
+        watched = _watch(self.private)
+        loader.close_package(self.private)
+        sdk.bind(self.private, None)
+        self.capabilities = Capabilities()
+        self.app = self.context = self._mounted = None
+        self._runtime.host.release()
+        return await asyncio.to_thread(_prove, watched)
+
+
+def job_name(mark: sdk.Mark, function: Callable[..., Any]) -> str:
+    """How a job is called in lists and logs: its name and when it runs."""
+    when = mark.name if mark.kind == "cron" else f"every {mark.seconds:g} s"
+    return f"{function.__name__} ({when})"
+
+
+def is_model(thing: Any) -> bool:
+    """True for a pydantic model class."""
+    return inspect.isclass(thing) and issubclass(thing, BaseModel)
+
+
+def _watch(private: str) -> dict[str, weakref.ref[Any]]:
+    watched: dict[str, weakref.ref[Any]] = {}
+    for name, module in loader.modules(private).items():
+        watched[name] = weakref.ref(module)
+        for thing in list(vars(module).values()):
+            if inspect.isclass(thing) and thing.__module__ == name:
+                watched[f"{name}.{thing.__qualname__}"] = weakref.ref(thing)
+    return watched
+
+
+def _prove(watched: dict[str, weakref.ref[Any]]) -> Proof:
+    caches.clear()
+    gc.collect()
+    return Proof(tuple(name for name, reference in watched.items() if reference() is not None))

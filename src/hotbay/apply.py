@@ -1,0 +1,334 @@
+"""The only writer: takes the lease, recovers, plans, writes the journal, runs the steps, undoes them on failure.
+
+Whoever asks (command line, API, console, a renamed folder) comes through `Applier`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from hotbay import journal, store
+from hotbay.beacon import Beacon
+from hotbay.cohort import Cohort
+from hotbay.draft import Draft, Drafter, Request
+from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, Superseded
+from hotbay.folders import Folders
+from hotbay.images import Images
+from hotbay.model import Kind, Live
+from hotbay.plan import Plan
+from hotbay.presence import Lease, Workers
+from hotbay.recover import recover
+from hotbay.resolve import HostFacts
+from hotbay.settings import Settings
+from hotbay.source import Source
+from hotbay.steps import STEPS, Bench, Workshop
+from hotbay.store import Store
+
+log = logging.getLogger("hotbay.apply")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happens to an operation: `state` of the step `verb` (number `seq` of `total`), or of the whole (verb "")."""
+
+    operation: int
+    kind: str
+    plugin: str
+    verb: str
+    state: str
+    seq: int
+    total: int
+    seconds: float = 0.0
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended."""
+
+    operation: int
+    plan: Plan
+    seconds: float
+    steps: tuple[dict[str, Any], ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for API and command line."""
+        after = self.plan.after
+        return {
+            "operation": self.operation,
+            "kind": self.plan.kind.value,
+            "plugin": self.plan.plugin,
+            "addon_id": self.plan.plugin,
+            "version": after.version if after else None,
+            "before": self.plan.before.version if self.plan.before else None,
+            "state": "done",
+            "message": f"{self.plan.title}: done",
+            "restart_required": False,
+            "seconds": round(self.seconds, 6),
+            "steps": list(self.steps),
+            "warnings": list(self.plan.warnings),
+            **self.notes,
+        }
+
+
+class Applier:
+    """Runs operations on one host's state. Safe to use in several processes and threads: the lease orders them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Store,
+        *,
+        sources: Callable[[], Source],
+        facts: Callable[[], HostFacts],
+        workshop: Workshop,
+        actor: str = "cli",
+        progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.settings = settings
+        self.store = registry
+        self.actor = actor
+        self.progress = progress
+        self.workshop = workshop
+        self.images = Images(settings.images)
+        self.folders = Folders(settings.plugins)
+        self.beacon = Beacon(settings.run)
+        self.workers = Workers(settings.run)
+        self.lease = Lease(settings.run / "lease")
+        self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
+
+    def plan(self, request: Request) -> Plan:
+        """What an operation would do; nothing is changed. Raises what the operation itself would raise at once."""
+        with self.drafter.draft(request) as draft:
+            return draft.plan
+
+    def run(
+        self,
+        request: Request,
+        *,
+        on_open: Callable[[int], None] = lambda number: None,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
+        """Do it. `on_open` gets the operation's number before its first step; `unless` is asked when the lease is ours
+        and makes it raise Superseded.
+
+        Raises LeaseHeld, the refusals of planning, or OperationFailed after everything done was undone.
+        """
+        with self._lease(request), self._audited(request):
+            self.recover()
+            if unless():
+                raise Superseded(f"{request.kind} of {request.plugin} is no longer wanted")
+            with self._requirements(request), self.drafter.draft(request) as draft:
+                return self._execute(draft, on_open)
+
+    @contextmanager
+    def _lease(self, request: Request) -> Iterator[None]:
+        seconds = self.settings.lease_seconds if request.wait is None else request.wait
+        about = {"kind": request.kind.value, "plugin": request.plugin, "actor": self.actor}
+        with self.lease.hold(seconds, **about):
+            yield
+
+    @contextmanager
+    def _audited(self, request: Request) -> Iterator[None]:
+        """A refusal leaves a trace as well; operations that were begun write their own."""
+        try:
+            yield
+        except (OperationFailed, Superseded):
+            raise
+        except HotbayError as error:
+            with self.store.write() as connection:
+                self._audit(connection, request.kind.value, request.plugin, f"refused: {error.code}", error=error)
+            raise
+
+    def _audit(
+        self,
+        connection: Any,
+        action: str,
+        plugin: str,
+        result: str,
+        *,
+        plan: Plan | None = None,
+        operation: int | None = None,
+        error: HotbayError | None = None,
+        steps: list[dict[str, Any]] | None = None,
+    ) -> None:
+        detail = {"steps": steps or []} | ({"error": error.to_json()} if error is not None else {})
+        store.add_audit(
+            connection,
+            actor=self.actor,
+            action=action,
+            plugin=plugin,
+            before=plan.before.version if plan and plan.before else "",
+            after=plan.after.version if plan and plan.after else "",
+            result=result,
+            operation=operation,
+            detail=detail,
+        )
+
+    @contextmanager
+    def _requirements(self, request: Request) -> Iterator[None]:
+        """Install or activate first what the plugin needs, if the caller wants that; take it back if it fails."""
+        done: list[Outcome] = []
+        try:
+            for need in self.drafter.needs(request) if request.with_requirements else ():
+                with self.drafter.draft(need) as draft:
+                    done.append(self._execute(draft, lambda number: None))
+            yield
+        except HotbayError:
+            for outcome in reversed(done):
+                self._take_back(outcome)
+            raise
+
+    def _take_back(self, outcome: Outcome) -> None:
+        back = Kind.UNINSTALL if outcome.plan.kind is Kind.INSTALL else Kind.DEACTIVATE
+        with self.drafter.draft(Request(back, outcome.plan.plugin)) as draft:
+            self._execute(draft, lambda number: None)
+
+    # ── one operation ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _execute(self, draft: Draft, on_open: Callable[[int], None]) -> Outcome:
+        plan = draft.plan
+        with self.store.write() as connection:
+            number = journal.open_operation(
+                connection,
+                kind=plan.kind.value,
+                plugin=plan.plugin,
+                actor=self.actor,
+                plan=plan.to_json() | {"row": draft.row.to_json() if draft.row else None},
+                verbs=[step.verb for step in plan.steps],
+            )
+        on_open(number)
+        bench = self.bench(plan, number, draft.old, draft.row)
+        bench.tree = draft.tree
+        began = time.monotonic()
+        self._tell(bench, "", "running", 0)
+        steps = self._steps(bench)
+        return self._finish(bench, steps, time.monotonic() - began)
+
+    def bench(self, plan: Plan, number: int, old: Live | None, row: Live | None) -> Bench:
+        """What the steps of an operation work on."""
+        return Bench(
+            settings=self.settings,
+            store=self.store,
+            images=self.images,
+            folders=self.folders,
+            beacon=self.beacon,
+            cohort=Cohort(self.workers, self.settings.ack_seconds),
+            workshop=self.workshop,
+            plan=plan,
+            operation=number,
+            old=old,
+            row=row,
+        )
+
+    def _steps(self, bench: Bench) -> list[dict[str, Any]]:
+        done: list[dict[str, Any]] = []
+        for seq, step in enumerate(bench.plan.steps):
+            began = time.monotonic()
+            self._tell(bench, step.verb, "running", seq)
+            try:
+                with self.store.write() as connection:
+                    journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
+                record = STEPS[step.verb].do(bench, step.params)
+            except Exception as error:
+                raise self._failed(bench, seq, done, as_hotbay(error, step.verb)) from error
+            seconds = time.monotonic() - began
+            with self.store.write() as connection:
+                journal.mark_step(connection, bench.operation, seq, journal.DONE, record=record, seconds=seconds)
+            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": slim(record)})
+            self._tell(bench, step.verb, "done", seq, seconds)
+        return done
+
+    def _finish(self, bench: Bench, steps: list[dict[str, Any]], seconds: float) -> Outcome:
+        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(steps), bench.notes)
+        with self.store.write() as connection:
+            journal.close_operation(connection, bench.operation, journal.DONE, result=outcome.to_json())
+            plan = bench.plan
+            self._audit(
+                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=steps
+            )
+        self._tell(bench, "", "done", len(steps), seconds)
+        return outcome
+
+    def _failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> HotbayError:
+        """Undo what was done; right of the switch there is nothing to undo, and recovery will finish it."""
+        if self._switched(bench.operation):
+            log.error("%s: %s failed after the switch; it is finished at the next start", bench.plan.title, error)
+            self._tell(bench, bench.plan.steps[seq].verb, "unfinished", seq)
+            error.detail.setdefault("switched", True)
+            return error
+        for back in range(seq, -1, -1):
+            self.undo_step(bench, back, None if back == seq else done[back].get("record"))
+        self._close_failed(bench, seq, done, error)
+        return error
+
+    def _close_failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> None:
+        plan = bench.plan
+        error.step = error.step or plan.steps[seq].verb
+        error.detail.setdefault("operation", bench.operation)
+        with self.store.write() as connection:
+            journal.mark_step(connection, bench.operation, seq, journal.FAILED, error=str(error))
+            journal.close_operation(connection, bench.operation, journal.FAILED, error=error.to_json())
+            self._audit(
+                connection,
+                plan.kind.value,
+                plan.plugin,
+                f"failed: {error.code}",
+                plan=plan,
+                operation=bench.operation,
+                error=error,
+                steps=done,
+            )
+        self._tell(bench, plan.steps[seq].verb, "failed", seq)
+        self._tell(bench, "", "failed", seq)
+
+    def undo_step(self, bench: Bench, seq: int, record: Mapping[str, Any] | None) -> None:
+        """Undo one step, and say so in the journal. An undo that fails is left to recovery, which repeats it."""
+        step = bench.plan.steps[seq]
+        STEPS[step.verb].undo(bench, dict(record or {}))
+        with self.store.write() as connection:
+            journal.mark_step(connection, bench.operation, seq, journal.UNDONE)
+        self._tell(bench, step.verb, "undone", seq)
+
+    def _switched(self, number: int) -> bool:
+        return bool(journal.get_operation(self.store, number)["switched"])
+
+    def _tell(self, bench: Bench, verb: str, state: str, seq: int, seconds: float = 0.0) -> None:
+        summary = bench.plan.steps[seq].summary if verb else bench.plan.title
+        plan = bench.plan
+        total = len(plan.steps)
+        self.progress(
+            Progress(bench.operation, plan.kind.value, plan.plugin, verb, state, seq, total, seconds, summary)
+        )
+
+    # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def recover(self) -> list[int]:
+        """Finish or undo operations that were cut off; answers their numbers. Only for the holder of the lease."""
+        return recover(self)
+
+    def recover_at_start(self) -> list[int]:
+        """Recover if nobody holds the lease; whoever holds it recovers himself."""
+        with suppress(LeaseHeld), self.lease.hold(0, kind="recovery", plugin="all plugins", actor=self.actor):
+            return self.recover()
+        return []
+
+
+def as_hotbay(error: Exception, verb: str) -> HotbayError:
+    """Our own error for anything that a step raised."""
+    if isinstance(error, HotbayError):
+        return error
+    log.error("step %s failed", verb, exc_info=error)
+    mend = "see the server's log; everything done was undone"
+    return OperationFailed(f"{verb}: {type(error).__name__}: {error}", mend=mend, step=verb)
+
+
+def slim(record: dict[str, Any]) -> dict[str, Any]:
+    """A step's record without what only the registry needs."""
+    return {key: value for key, value in record.items() if key != "contributions"}

@@ -1,0 +1,254 @@
+"""The edge to ASGI hosts: one mount, one lifespan. `Hotbay(app)` makes a FastAPI, Starlette or any ASGI app a host."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Match
+
+from hotbay import settings as configuration
+from hotbay import store
+from hotbay.activate import Limits, Receive, Scope, Send
+from hotbay.activate.inprocess import InProcess
+from hotbay.apply import Applier, Progress
+from hotbay.catalog import Catalog
+from hotbay.console.api import build_api
+from hotbay.console.events import Feed
+from hotbay.facts import HOST_ROUTES, gather
+from hotbay.follow import Follower
+from hotbay.frameworks import FrameworkHost, host_route_paths, merged_openapi
+from hotbay.images import Images
+from hotbay.jobs import Jobs
+from hotbay.logs import PluginLogs
+from hotbay.model import Live
+from hotbay.offline import OfflineHost, context_maker
+from hotbay.serve import Claim, route_path
+from hotbay.settings import Settings
+from hotbay.store import Store
+from hotbay.vault import Vault
+from hotbay.watch import Watch
+from hotbay.workshop import LocalWorkshop
+from hotbay.wrapped import HostFirst
+
+log = logging.getLogger("hotbay")
+
+
+class PluginRoute(BaseRoute):
+    """Hotbay's one route in a Starlette or FastAPI router, kept last: the host's routes always win."""
+
+    def __init__(self, hotbay: Hotbay) -> None:
+        self.hotbay = hotbay
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        """A match when a plugin answers the path, and nothing of the host stands behind this route."""
+        if scope["type"] == "lifespan" or not self.hotbay.started:
+            return Match.NONE, {}
+        routes = self.hotbay.routes
+        if routes[-1] is not self:
+            if not isinstance(routes[-1], PluginRoute):
+                routes.append(PluginRoute(self.hotbay))
+            return Match.NONE, {}
+        wanted = self.hotbay.wants(route_path(scope))
+        return (Match.FULL, {}) if wanted else (Match.NONE, {})
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer with a plugin."""
+        await self.hotbay.dispatch(scope, receive, send)
+
+
+class Hotbay:
+    """Makes an application a host of plugins.
+
+    `admin` decides who may administrate: for FastAPI a dependency, else a callable that gets the request and answers
+    who it is; both raise or answer None to refuse. Settings come from `hotbay.toml` and the environment; keyword
+    arguments win over both. For applications that are neither FastAPI nor Starlette, use the Hotbay object itself as
+    the application. Raises InvalidConfig.
+    """
+
+    def __init__(
+        self, app: Any, *, admin: Callable[..., Any] | None = None, config: Path | None = None, **options: Any
+    ):
+        self.app = app
+        self.admin = admin
+        self.settings: Settings = configuration.load(config, **options)
+        self.store = Store(self.settings.database_path)
+        self.images = Images(self.settings.images)
+        self.vault = Vault(self.store, self.settings.home / "secret.key")
+        self.host = FrameworkHost(app)
+        self.catalog = Catalog(self.settings)
+        self.started = False
+        self.follower: Follower
+        self.feed: Feed
+        self._framed = isinstance(app, Starlette)
+        self._wrapped = None if self._framed else HostFirst(app, self)
+        self.api = build_api(self)
+        if self._framed:
+            self._enter(app)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The host router's own list."""
+        routes: list[BaseRoute] = self.app.router.routes
+        return routes
+
+    def _enter(self, app: Starlette) -> None:
+        app.router.routes.append(PluginRoute(self))
+        inner = app.router.lifespan_context
+
+        @asynccontextmanager
+        async def lifespan(host: Any) -> AsyncIterator[Any]:
+            async with AsyncExitStack() as stack:
+                state = await stack.enter_async_context(inner(host))
+                await stack.enter_async_context(self.running())
+                yield state
+
+        app.router.lifespan_context = lifespan
+        app.state.hotbay = self
+        if hasattr(app, "openapi"):
+            self._document(app)
+
+    def _document(self, app: Any) -> None:
+        """The host's OpenAPI document shows the active plugins' routes, and no others."""
+        own = app.openapi
+
+        def openapi() -> dict[str, Any]:
+            parts = [] if not self.started else list(self.openapi_parts())
+            return merged_openapi(own(), parts)
+
+        app.openapi = openapi
+
+    def openapi_parts(self) -> list[tuple[str, dict[str, Any]]]:
+        """The active plugins' parts of the OpenAPI document."""
+        servings = self.follower.dispatcher.table.servings.values()
+        return [(item.plugin, found) for item in servings if (found := item.live.contributions.openapi)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be the application, for hosts that are not Starlette; Starlette hosts are served as they are."""
+        if self._wrapped is None:
+            await self.app(scope, receive, send)
+        else:
+            await self._wrapped(scope, receive, send)
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the registry for the block. Entered by the host's lifespan."""
+        await self._start()
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        self._prepare_logs()
+        self.follower = Follower(
+            self.settings, self.store, self.images, lambda: host_route_paths(self.app), self.vault.read
+        )
+        limits = Limits(self.settings.start_seconds, self.settings.health_seconds)
+        make = context_maker(self.settings, self.store, self.vault, self.follower)
+        self.follower.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
+        self.workshop = LocalWorkshop(self.host, make, self.settings)
+        self.follower.claims = self.claims
+        self.feed = Feed(self)
+        self.follower.on_change.append(self.feed.changed)
+        await asyncio.to_thread(self._declare)
+        await asyncio.to_thread(self.applier("recovery").recover_at_start)
+        # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
+        # loaded, because a frozen generation would be kept for ever.
+        gc.collect()
+        gc.freeze()
+        await self.follower.start()
+        self.started = True
+        self.jobs = Jobs(self.follower)
+        self.jobs.start()
+        self.watch = Watch(self.settings, self.follower, self.applier("folder"))
+        self.watch.start()
+        self.feed.start()
+
+    async def _stop(self) -> None:
+        self.started = False
+        self.feed.stop()
+        await self.watch.stop()
+        await self.jobs.stop()
+        await self.follower.stop()
+
+    def _declare(self) -> None:
+        """Write the host's routes into the registry, so that the command line can see conflicts too."""
+        routes = [*host_route_paths(self.app), *self.host_api_paths()]
+        if self.store.get_meta(HOST_ROUTES) != routes:
+            with self.store.write() as connection:
+                store.set_meta(connection, HOST_ROUTES, routes)
+
+    def host_api_paths(self) -> list[str]:
+        """The paths of Hotbay's own API."""
+        return [f"{self.settings.api_prefix}/marketplace/*", f"{self.settings.api_prefix}/hotbay/*"]
+
+    def _prepare_logs(self) -> None:
+        self.logs = PluginLogs(self.settings.logs)
+        self.logs.install()
+
+    # ── what a request asks ───────────────────────────────────────────────────────────────────────────────────
+
+    def wants(self, path: str) -> bool:
+        """True when Hotbay's API or a plugin answers the path."""
+        return self.api.owns(path) or self.follower.dispatcher.wants(path)
+
+    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that `wants` was true for."""
+        if self.api.owns(route_path(scope)):
+            await self.api(scope, receive, send)
+        else:
+            await self.follower.dispatcher.serve(scope, receive, send, self.host.not_found)
+
+    def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
+        """Paths of plugins that are known and not active."""
+        return self.catalog.claims(rows)
+
+    # ── what the host asks ────────────────────────────────────────────────────────────────────────────────────
+
+    async def emit(self, event: str, **payload: Any) -> None:
+        """Tell the plugins that something happened. A plugin that fails is logged and stops nobody."""
+        if self.started:
+            await self.follower.emit(event, payload)
+
+    async def filter(self, name: str, value: Any, *, strict: bool = False, **info: Any) -> Any:
+        """Let the plugins change a value. `strict` passes a filter's exception on, for decisions about safety."""
+        if not self.started:
+            return value
+        return await self.follower.filter(name, value, info, strict=strict)
+
+    async def serve_call(self, service: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a plugin's published service; raises NotFound."""
+        return await self.follower.serve_call(service, args, kwargs)
+
+    def applier(self, actor: str, progress: Callable[[Progress], None] = lambda progress: None) -> Applier:
+        """The writer, acting for somebody."""
+        return Applier(
+            self.settings,
+            self.store,
+            sources=self.catalog.source,
+            facts=lambda: gather(self.store),
+            workshop=self.workshop,
+            actor=actor,
+            progress=progress,
+        )
+
+    async def change_settings(self, plugin: str, changes: dict[str, Any], *, replace: bool = False) -> dict[str, Any]:
+        """Validate and store a plugin's settings; all workers take them at once. Answers what may be shown.
+
+        Raises NotFound, or InvalidSettings with every wrong field; then nothing is changed.
+        """
+        return await asyncio.to_thread(self.offline("settings").change_settings, plugin, changes, replace=replace)
+
+    def offline(self, actor: str) -> OfflineHost:
+        """The host's state as the command line sees it."""
+        applier = self.applier(actor)
+        return OfflineHost(self.settings, self.store, self.images, self.vault, self.catalog, applier, self.workshop)

@@ -1,0 +1,92 @@
+"""Which packages this host knows: the configured source, its offers, and the paths that they would answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from packaging.version import Version
+
+from hotbay.errors import HotbayError, InvalidConfig
+from hotbay.model import Live
+from hotbay.serve import Claim
+from hotbay.settings import Settings
+from hotbay.source import LocalSource, Offer, RemoteSource, Source
+from hotbay_sdk.manifest import Manifest, ManifestError, parse
+
+log = logging.getLogger("hotbay.catalog")
+
+
+class Catalog:
+    """The source of one host. Reading a local folder is cached by the files' times."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._local = LocalSource(settings.packages)
+        self._stamp = -1
+        self._known: dict[str, Manifest] = {}
+
+    def source(self) -> Source:
+        """The configured source."""
+        return self.remote() if self.settings.plugin_source == "remote" else self._local
+
+    def remote(self) -> Source:
+        """The repository at PLUGIN_SERVER_URL; raises InvalidConfig when none is configured."""
+        if not self.settings.plugin_server_url:
+            raise InvalidConfig(
+                "no repository is configured", mend="set PLUGIN_SERVER_URL, or install from the local folder"
+            )
+        return RemoteSource(self.settings.plugin_server_url)
+
+    def offers(self) -> list[Offer]:
+        """All packages of the source, the highest version of each plugin first. Raises SourceError."""
+        return sorted(self.source().list(), key=lambda offer: (offer.id, _Descending(offer.version)))
+
+    def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
+        """The paths of plugins that are installed and inactive, or offered in the local folder."""
+        known = dict(self._offered())
+        known |= {plugin: parse(row.manifest) for plugin, row in rows.items()}
+        idle = [manifest for plugin, manifest in known.items() if plugin not in rows or not rows[plugin].active]
+        return tuple(claim for manifest in idle for claim in _claims(manifest, manifest.id in rows))
+
+    def _offered(self) -> Mapping[str, Manifest]:
+        """The newest manifests of the local folder. A remote repository is not asked on behalf of a request."""
+        folder = self.settings.packages
+        stamp = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        if stamp != self._stamp:
+            self._stamp, self._known = stamp, _newest(self._local)
+        return self._known
+
+
+def _newest(source: Source) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {}
+    try:
+        offers = source.list()
+    except HotbayError as error:
+        log.warning("the local source can't be read: %s", error)
+        return found
+    for offer in sorted(offers, key=lambda item: Version(item.version)):
+        try:
+            found[offer.id] = parse(dict(offer.manifest))
+        except ManifestError as error:
+            log.warning("%s: %s", offer.location, error)
+    return found
+
+
+def _claims(manifest: Manifest, installed: bool) -> Iterable[Claim]:
+    how = f"An administrator can {'activate' if installed else 'install'} it in the marketplace"
+    how += f" (`hotbay {'activate' if installed else 'install'} {manifest.id}`)."
+    for path in (*manifest.backend.routes, *([f"{manifest.backend.mount}/*"] if manifest.backend.mount else [])):
+        yield Claim(path, manifest.id, manifest.name, how)
+    for path in manifest.frontend.routes:
+        yield Claim(path, manifest.id, manifest.name, how, page=True)
+
+
+class _Descending:
+    """Sorts versions from the highest to the lowest inside an ascending sort."""
+
+    def __init__(self, version: str) -> None:
+        self.version = Version(version)
+
+    def __lt__(self, other: _Descending) -> bool:
+        return other.version < self.version

@@ -1,0 +1,322 @@
+"""From a wish to a plan: fetch, verify, resolve, and see what is there. Changes nothing but a temporary folder."""
+
+from __future__ import annotations
+
+import ast
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hotbay import plan as plans
+from hotbay.errors import BadInput, NotFound, Refused, Unresolvable
+from hotbay.folders import Folders, Found
+from hotbay.images import Images
+from hotbay.migrate import owned_tables
+from hotbay.migrations import read_migrations
+from hotbay.model import Contributions, DataPolicy, Kind, Live, State, Version
+from hotbay.plan import Plan
+from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
+from hotbay.settings import Settings
+from hotbay.source import Source, UploadSource
+from hotbay.steps import grant_for, images_in_use
+from hotbay.store import Store, now
+from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
+from hotbay_sdk.manifest import Manifest, dump, parse
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants. Only some fields matter to each kind of operation.
+
+    `file` is an uploaded archive, `folder` a folder of the folder registry, `sha256` the hash that the caller expects,
+    `restore` an export's folder or file, `wait` how long to wait for the lease (seconds; None: as configured).
+    """
+
+    kind: Kind
+    plugin: str = ""
+    version: str = ""
+    file: Path | None = None
+    folder: Found | None = None
+    sha256: str = ""
+    data: DataPolicy = DataPolicy.EXPORT
+    restore: str = ""
+    inactive: bool = False
+    with_requirements: bool = False
+    force: bool = False
+    wait: float | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan and what it was made from: the row that is, the row to be, and the verified tree to stage."""
+
+    plan: Plan
+    old: Live | None
+    row: Live | None
+    tree: Path | None = None
+
+
+class Drafter:
+    """Makes drafts. Reads the registry; the caller holds the lease if the draft is to be executed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Store,
+        images: Images,
+        folders: Folders,
+        sources: Callable[[], Source],
+        facts: Callable[[], HostFacts],
+    ) -> None:
+        self.settings = settings
+        self.store = registry
+        self.images = images
+        self.folders = folders
+        self.sources = sources
+        self.facts = facts
+
+    @contextmanager
+    def draft(self, request: Request) -> Iterator[Draft]:
+        """A draft for the block; what was fetched for it is deleted at its end."""
+        temporary = self.settings.staging / secrets.token_hex(8)
+        temporary.mkdir(parents=True)
+        try:
+            yield self._draft(request, temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _draft(self, request: Request, temporary: Path) -> Draft:
+        if request.kind in (Kind.INSTALL, Kind.UPGRADE):
+            return self._bring(request, temporary)
+        live = self.store.all_live()
+        row = live.get(request.plugin)
+        if row is None:
+            raise NotFound(f"plugin {request.plugin!r} is not installed", mend="`hotbay list` shows what is")
+        makers = {
+            Kind.ACTIVATE: self._activate,
+            Kind.DEACTIVATE: self._deactivate,
+            Kind.ROLLBACK: self._rollback,
+            Kind.UNINSTALL: self._uninstall,
+        }
+        return makers[request.kind](request, row, live)
+
+    # ── install and upgrade ───────────────────────────────────────────────────────────────────────────────────
+
+    def _bring(self, request: Request, temporary: Path) -> Draft:
+        package = self._verified(request, temporary)
+        manifest, target = package.manifest, package.version
+        live = self.store.all_live()
+        resolution = self._resolve(request, manifest, live)
+        old = live.get(target.plugin)
+        pending, params = self._expansion(request, manifest, package.root, old)
+        rests = old is not None and not old.active and request.folder is None
+        state = State.INACTIVE if request.inactive or rests else State.ACTIVE
+        plan = plans.bring(
+            request.kind,
+            target,
+            old,
+            state=state,
+            migrations=pending,
+            exclusive=manifest.migrations == "exclusive",
+            permissions=manifest.permissions,
+            warnings=[*resolution.warnings, *([] if package.trust != "unsigned" else ["the package is not signed"])],
+            prune=self._prunable(target, old),
+            shelve=request.folder is None,
+            expand=params,
+            older=request.force,
+        )
+        row = self._row(manifest, target, state, old)
+        return Draft(plan, old, row, package.root)
+
+    def _verified(self, request: Request, temporary: Path) -> VerifiedPackage:
+        tree = temporary / "tree"
+        if request.folder is not None:
+            return verify_folder(request.folder.path, tree, plugin=request.folder.plugin, policy=AllowUnsigned())
+        if not request.plugin and request.file is None:
+            raise BadInput("name a plugin or a package file", mend="for example `hotbay install ai_chatbot`")
+        if request.file is not None:
+            source: Source = UploadSource(request.file)
+            plugin = request.plugin or source.list()[0].id
+        else:
+            source, plugin = self.sources(), request.plugin
+        download = source.fetch(plugin, request.version or "latest", temporary)
+        return verify(download, tree, expected_sha256=request.sha256, policy=AllowUnsigned())
+
+    def _resolve(self, request: Request, manifest: Manifest, live: Mapping[str, Live]) -> Resolution:
+        catalogue = self._catalogue() if manifest.requires else {}
+        resolution = resolve(manifest, live, self.facts(), catalogue)
+        if resolution.needs and not request.inactive:
+            wanted = ", ".join(f"{plugin} {version}" for plugin, version in resolution.needs)
+            raise Unresolvable(
+                f"{manifest.id} needs {wanted} to be installed and active first",
+                mend="repeat with --with-requirements to do that in the same go",
+                needs=[list(need) for need in resolution.needs],
+            )
+        return resolution
+
+    def _catalogue(self) -> dict[str, list[Manifest]]:
+        found: dict[str, list[Manifest]] = {}
+        for offer in self.sources().list():
+            if offer.manifest:
+                found.setdefault(offer.id, []).append(parse(dict(offer.manifest)))
+        return found
+
+    def needs(self, request: Request) -> list[Request]:
+        """What must be installed or activated before, as requests in order."""
+        if request.kind not in (Kind.INSTALL, Kind.UPGRADE, Kind.ACTIVATE):
+            return []
+        manifest = self._wanted_manifest(request)
+        live = self.store.all_live()
+        resolution = resolve(manifest, live, self.facts(), self._catalogue())
+        return [
+            Request(Kind.ACTIVATE if plugin in live else Kind.INSTALL, plugin, version)
+            for plugin, version in resolution.needs
+        ]
+
+    def _wanted_manifest(self, request: Request) -> Manifest:
+        if request.kind is Kind.ACTIVATE:
+            return parse(self.store.get_live(request.plugin).manifest)
+        temporary = self.settings.staging / secrets.token_hex(8)
+        temporary.mkdir(parents=True)
+        try:
+            return self._verified(request, temporary).manifest
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _expansion(
+        self, request: Request, manifest: Manifest, root: Path, old: Live | None
+    ) -> tuple[list[str], dict[str, Any]]:
+        """Names of what will change in the database, and the parameters of that step."""
+        ledger = self.store.applied(manifest.id)
+        known = {row["number"] for row in ledger}
+        self._refuse_changed(manifest, root, ledger)
+        pending = [f"{item.number:04d}_{item.name}" for item in read_migrations(root) if item.number not in known]
+        params: dict[str, Any] = {}
+        if has_addon(root) and 0 not in known:
+            params["addon"] = True
+            pending.append("the addon's own tables")
+        if request.restore:
+            params["restore"] = str(self._export_file(request, manifest))
+            pending.append("restored rows")
+        return pending, params
+
+    def _refuse_changed(self, manifest: Manifest, root: Path, ledger: list[dict[str, Any]]) -> None:
+        """A migration that ran must not be another one now: the tables would not be what the code expects."""
+        done = {row["number"]: row for row in ledger}
+        for item in read_migrations(root):
+            row = done.get(item.number)
+            if row is not None and row["checksum"] and row["checksum"] != item.checksum:
+                raise Refused(
+                    f"migration {item.number:04d} of {manifest.id} was applied with another content",
+                    mend="leave applied migrations as they are and add a new one",
+                )
+
+    def _export_file(self, request: Request, manifest: Manifest) -> Path:
+        if request.restore != "latest":
+            given = Path(request.restore)
+            file = given / "data.db" if given.is_dir() else given
+        else:
+            found = sorted(
+                self.settings.exports.glob(f"{manifest.id}-*/data.db"), key=lambda path: path.stat().st_mtime
+            )
+            file = found[-1] if found else self.settings.exports / manifest.id
+        if not file.is_file():
+            raise NotFound(f"there is no export of {manifest.id} at {file}", mend="look into the exports folder")
+        return file
+
+    def _row(self, manifest: Manifest, target: Version, state: State, old: Live | None) -> Live:
+        moment = now()
+        return Live(
+            plugin=target.plugin,
+            version=target.version,
+            sha256=target.sha256,
+            image=target.image,
+            state=state,
+            revision=old.revision + 1 if old else 1,
+            manifest=dump(manifest),
+            contributions=Contributions(),
+            source=target.source,
+            grants=manifest.permissions,
+            installed_at=old.installed_at if old else moment,
+            updated_at=moment,
+            settings_rev=old.settings_rev if old else 0,
+        )
+
+    def _prunable(self, target: Version, old: Live | None) -> list[str]:
+        """Images of the plugin beyond the retention; the one that serves until the switch is never among them."""
+        if old is None:
+            return []
+        kept = [item["image"] for item in self.store.history(target.plugin) if item["image"] != target.image]
+        return [image for image in kept[self.settings.keep_versions - 1 :] if image != old.image]
+
+    # ── the others ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _activate(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+        manifest = parse(row.manifest)
+        self._resolve(request, manifest, live)
+        self.images.path(row.image)
+        plan = plans.activate(row)
+        return Draft(plan, row, self._changed(row, State.ACTIVE))
+
+    def _deactivate(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+        if not request.force:
+            refuse_if_needed(row.plugin, live)
+        plan = plans.deactivate(row)
+        left = needed_by(row.plugin, live)
+        if left:
+            plan = replace(plan, warnings=(*plan.warnings, f"{', '.join(left)} need it and stay active"))
+        return Draft(plan, row, self._changed(row, State.INACTIVE))
+
+    def _changed(self, row: Live, state: State) -> Live:
+        return replace(row, state=state, revision=row.revision + 1, updated_at=now(), problem="", candidate=None)
+
+    def _rollback(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+        older = self._older(request, row)
+        manifest = parse(older["manifest"])
+        resolve(manifest, live, self.facts(), {})
+        target = Version(row.plugin, older["version"], older["sha256"], older["image"], older["source"])
+        plan = plans.bring(Kind.ROLLBACK, target, row, state=row.state, permissions=manifest.permissions)
+        back = self._row(manifest, target, row.state, row)
+        return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
+
+    def _older(self, request: Request, row: Live) -> dict[str, Any]:
+        found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]
+        if request.version:
+            found = [item for item in found if item["version"] == request.version]
+        else:
+            found = [item for item in found if item["revision"] < row.revision]
+        found = [item for item in found if self.images.has(item["image"])]
+        if not found:
+            wanted = request.version or f"before {row.version}"
+            raise NotFound(f"no version {wanted} of {row.plugin} is kept here", mend="install the version you want")
+        return found[0]
+
+    def _uninstall(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+        if not request.force:
+            refuse_if_needed(row.plugin, live)
+        tables = owned_tables(self.settings.database_path, grant_for(parse(row.manifest), live))
+        images = sorted({row.image, *(item["image"] for item in self.store.history(row.plugin))})
+        shared = images_in_use(self.store) - set(images)
+        plan = plans.uninstall(row, request.data, tables, [image for image in images if image not in shared])
+        return Draft(plan, row, None)
+
+
+def has_addon(root: Path) -> bool:
+    """True when the backend has seed 002's addon class with tables of its own; looks without running anything."""
+    file = root / "backend" / "__init__.py"
+    if not file.is_file():
+        return False
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.ClassDef) and _makes_tables(node) for node in tree.body)
+
+
+def _makes_tables(node: ast.ClassDef) -> bool:
+    names = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+    return bool(names & {"install", "create_tables"})

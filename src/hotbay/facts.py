@@ -1,0 +1,68 @@
+"""What the resolver must know of this host, gathered from the environment and the registry."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import hotbay
+from hotbay.resolve import HostFacts
+from hotbay.store import Store
+
+HOST_ROUTES = "host_routes"
+_RESERVED = frozenset({"api", "hotbay", "host"})
+
+
+class Installed(Mapping[str, str]):
+    """The host's distributions: name → version, looked up one by one, because reading all takes a tenth of a second."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (item.metadata["Name"] for item in importlib.metadata.distributions())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Modules(frozenset[str]):
+    """The host's importable top-level modules, looked up one by one."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and importlib.util.find_spec(name) is not None
+        except (ImportError, ValueError):
+            return False
+
+
+def gather(registry: Store) -> HostFacts:
+    """The facts of this host. Its routes are what a worker wrote when it started."""
+    routes = tuple(registry.get_meta(HOST_ROUTES, []))
+    return HostFacts(
+        api=hotbay.__version__,
+        python=platform.python_version(),
+        distributions=Installed(),
+        modules=Modules(),
+        reserved=_RESERVED | {part for route in routes if (part := route.strip("/").partition("/")[0])},
+        routes=routes,
+        tables=_tables(registry),
+    )
+
+
+def _tables(registry: Store) -> frozenset[str]:
+    """The tables that no plugin has brought: what is there and in no plugin's manifest."""
+    with sqlite3.connect(registry.path) as connection:
+        names = {row[0].lower() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    known = set(registry.get_meta("plugin_tables", []))
+    for plugin, row in registry.all_live().items():
+        listed = row.manifest.get("database", {}).get("tables", ())
+        known |= {name.lower() for name in listed} | {name for name in names if name.startswith(f"{plugin}_")}
+    return frozenset(names - known)

@@ -1,0 +1,159 @@
+"""The folder registry: `inventory/` is active, `_inventory/` inactive, `.template/` hidden (seed 004).
+
+`addon_registry.json` beside the folders is written from the registry, for people and scripts to read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotbay.folder import copy_tree, fsync_dir
+from hotbay.model import Live
+from hotbay_sdk.manifest import FILES
+
+REGISTRY = "addon_registry.json"
+_NAME = re.compile(r"^_?([a-z][a-z0-9_]*)$")
+_OURS = ".hotbay-"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A plugin's folder and what its name says."""
+
+    plugin: str
+    path: Path
+    active: bool
+
+    def stamp(self) -> tuple[int, int]:
+        """A cheap fingerprint of the content: newest change (ns) and number of files; for noticing, not for proof."""
+        newest, count = self.path.stat().st_mtime_ns, 0
+        for top, folders, files in os.walk(self.path):
+            folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+            for name in [*folders, *files]:
+                with suppress(FileNotFoundError):
+                    newest = max(newest, os.lstat(Path(top, name)).st_mtime_ns)
+                    count += 1
+        return newest, count
+
+
+class Folders:
+    """The plugins folder of one host."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def scan(self) -> dict[str, Found]:
+        """The plugins' folders by id. Where `x` and `_x` both exist, `x` counts. Others' folders are left alone."""
+        found: dict[str, Found] = {}
+        for path in sorted(self.root.iterdir()):
+            match = _NAME.match(path.name)
+            if match is None or not path.is_dir() or path.is_symlink():
+                continue
+            if any((path / name).is_file() for name in FILES):
+                active = not path.name.startswith("_")
+                if match[1] not in found or active:
+                    found[match[1]] = Found(match[1], path, active)
+        return found
+
+    def strangers(self) -> list[str]:
+        """Names in the folder that are no plugin and not ours."""
+        known = {item.path.name for item in self.scan().values()}
+        names = sorted(item.name for item in self.root.iterdir())
+        return [name for name in names if name not in known and name != REGISTRY and not name.startswith(".")]
+
+    def place(self, plugin: str, *, active: bool) -> Path:
+        """Where a plugin's folder belongs."""
+        return self.root / (plugin if active else f"_{plugin}")
+
+    def shelf(self, operation: int, plugin: str) -> Path:
+        """Where an operation keeps the new content until the switch."""
+        return self.root / f"{_OURS}new-{operation}-{plugin}"
+
+    def shelve(self, image: Path, operation: int, plugin: str) -> Path:
+        """Copy an image's content beside the folder; safe to repeat."""
+        shelf = self.shelf(operation, plugin)
+        if shelf.exists():
+            shutil.rmtree(shelf)
+        copy_tree(image, shelf)
+        return shelf
+
+    def unshelve(self, operation: int, plugin: str) -> None:
+        """Forget shelved content; safe to repeat."""
+        shutil.rmtree(self.shelf(operation, plugin), ignore_errors=True)
+
+    def publish(self, operation: int, plugin: str, *, active: bool) -> None:
+        """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat."""
+        target, other = self.place(plugin, active=active), self.place(plugin, active=not active)
+        shelf = self.shelf(operation, plugin)
+        if shelf.exists():
+            self._discard(operation, target, other)
+            shelf.rename(target)
+        elif other.exists():
+            self._discard(operation, target)
+            other.rename(target)
+        fsync_dir(self.root)
+        self.sweep()
+
+    def remove(self, operation: int, plugin: str) -> None:
+        """Delete a plugin's folder; safe to repeat."""
+        self._discard(operation, self.place(plugin, active=True), self.place(plugin, active=False))
+        fsync_dir(self.root)
+        self.sweep()
+
+    def _discard(self, operation: int, *paths: Path) -> None:
+        """Rename first: a folder under a plugin's name is always whole."""
+        for path in paths:
+            if path.exists():
+                path.rename(self.root / f"{_OURS}old-{operation}-{path.name}")
+
+    def sweep(self) -> None:
+        """Delete what was discarded."""
+        for path in self.root.glob(f"{_OURS}old-*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def sweep_shelves(self) -> None:
+        """Delete what operations that were cut off had shelved; only for the holder of the lease."""
+        for path in self.root.glob(f"{_OURS}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def write_registry(self, rows: Iterable[Live], epoch: str, rev: int) -> None:
+        """Write `addon_registry.json`, atomically."""
+        document = {"epoch": epoch, "rev": rev, "addons": {row.plugin: _entry(row) for row in rows}}
+        temporary = self.root / f"{_OURS}registry.tmp"
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(document, stream, indent=2, ensure_ascii=False, sort_keys=True)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(self.root / REGISTRY)
+        fsync_dir(self.root)
+
+    def read_registry(self) -> dict[str, Any]:
+        """What `addon_registry.json` says; {} when it is missing or unreadable (it is an export, not the truth)."""
+        try:
+            data = json.loads((self.root / REGISTRY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+
+def _entry(row: Live) -> dict[str, Any]:
+    return {
+        "id": row.plugin,
+        "version": row.version,
+        "sha256": row.sha256,
+        "image": row.image,
+        "source": row.source,
+        "grants": list(row.grants),
+        "installed_at": row.installed_at,
+        "enabled": row.active,
+        "metadata": row.manifest,
+    }

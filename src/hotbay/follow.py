@@ -1,0 +1,494 @@
+"""A worker follows the registry: it prepares what operations ask for, switches its table, and leaves old generations.
+
+It decides nothing and writes no rows: it reads the live rows and the candidates, acts, and says in its status file what
+it has seen, prepared and serves. Acting is by level, not by edge: every pass closes the gap between the rows and what
+is here, whatever woke it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from hotbay.activate import Generation, Image, Proof, Runtime
+from hotbay.activate.bus import Bus, call
+from hotbay.beacon import Beacon, is_odd
+from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
+from hotbay.images import Images
+from hotbay.model import Contributions, Live
+from hotbay.presence import Fifo, Status, Workers
+from hotbay.resolve import overlap, route_conflicts
+from hotbay.serve import Claim, Dispatcher, Serving, Table
+from hotbay.settings import Settings
+from hotbay.store import Store, version_of
+from hotbay_sdk.manifest import Manifest, parse
+
+log = logging.getLogger("hotbay.follow")
+T = TypeVar("T")
+_BACKSTOP_SECONDS = 1.0
+_ODD_SECONDS = 1.0
+
+
+class Prepared:
+    """A generation that an operation asked for: being loaded, ready, or failed with an error."""
+
+    def __init__(self, operation: int, image: str) -> None:
+        self.operation = operation
+        self.image = image
+        self.generation: Generation | None = None
+        self.error: dict[str, Any] | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> str:
+        """`loading`, `ready` or `failed`."""
+        if self.error is not None:
+            return "failed"
+        return "ready" if self.generation is not None else "loading"
+
+
+class Follower:
+    """One worker's view of the registry. Use it on one event loop; `start` it before it serves."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        images: Images,
+        host_routes: Callable[[], tuple[str, ...]],
+        read_settings: Callable[[str], dict[str, Any]],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.images = images
+        self.worker = f"w-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.workers = Workers(settings.run)
+        self.beacon = Beacon(settings.run)
+        self.bus = Bus()
+        self.dispatcher = Dispatcher(self.beacon, self.sync, settings.hold_seconds)
+        self.claims: Callable[[Mapping[str, Live]], tuple[Claim, ...]] = lambda rows: ()
+        self.on_change: list[Callable[[], None]] = []
+        self.runtime: Runtime | None = None
+        self.leads_jobs = False
+        self.proofs: dict[str, tuple[str, ...]] = {}
+        self._host_routes = host_routes
+        self._read_settings = read_settings
+        self._rows: dict[str, Live] = {}
+        self._prepared: dict[str, Prepared] = {}
+        self._drained: dict[str, int] = {}
+        self._holds: dict[str, int] = {}
+        self._leaving: dict[str, int] = {}
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._fifo: Fifo | None = None
+        self._booted = time.time()
+        self._stopping = False
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Become present, read the registry once, and follow it from now on. Loads no plugin's code."""
+        self._fifo = Fifo(self.workers.fifo(self.worker))
+        asyncio.get_running_loop().add_reader(self._fifo.fd, self._pinged)
+        await self.sync()
+        self.keep(self._follow(), "hotbay follow")
+        self.keep(self._load_eager(), "hotbay eager plugins")
+
+    async def stop(self) -> None:
+        """Stop serving and leave every generation; the registry is not changed."""
+        self._stopping = True
+        if self._fifo is not None:
+            asyncio.get_running_loop().remove_reader(self._fifo.fd)
+            self._fifo.close()
+        servings = list(self.dispatcher.table.servings.values())
+        self.dispatcher.table = Table({})
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for serving in servings:
+            if serving.generation is not None:
+                await serving.drain(1.0)
+                await serving.generation.stop()
+        self.workers.forget(self.worker)
+
+    def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
+        """Run a task that ends with the worker at the latest."""
+        task: asyncio.Task[Any] = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _pinged(self) -> None:
+        if self._fifo is not None:
+            self._fifo.drain()
+        self._wake.set()
+
+    async def _follow(self) -> None:
+        while not self._stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
+            self._wake.clear()
+            try:
+                await self._pass()
+            except Exception:
+                log.exception("a pass over the registry failed; the next one tries again")
+
+    async def _pass(self) -> None:
+        await self.sync()
+        await self._attend(await asyncio.to_thread(self.store.all_candidates))
+        self._tell()
+
+    # ── the pointer ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def sync(self) -> None:
+        """Make the table what the rows say. Returns when this worker serves nothing older than the beacon."""
+        async with self._lock:
+            if self.dispatcher.seen == self.beacon.raw:
+                return
+            raw = await self._settled()
+            rows = await asyncio.to_thread(self.store.all_live)
+            claims = await asyncio.to_thread(self.claims, rows)
+            await self._adopt(rows, claims)
+            self.dispatcher.seen = raw
+        self._tell()
+        self._wake.set()
+
+    async def _settled(self) -> bytes:
+        """The beacon outside a switch; a writer that died inside one does not stop us: the rows are the truth."""
+        deadline = time.monotonic() + _ODD_SECONDS
+        raw = self.beacon.raw
+        while is_odd(raw) and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
+            raw = self.beacon.raw
+        return raw
+
+    async def _adopt(self, rows: dict[str, Live], claims: tuple[Claim, ...]) -> None:
+        before = self.dispatcher.table.servings
+        await self._change_settings(rows, before)
+        servings = {plugin: self._serving(row, before.get(plugin)) for plugin, row in rows.items() if row.active}
+        self._apply_holds(rows, servings)
+        for plugin, serving in servings.items():
+            if serving is not before.get(plugin):
+                self._register(serving)
+        gone = [old for plugin, old in before.items() if servings.get(plugin) is not old]
+        self._rows = rows
+        self.dispatcher.table = Table(servings, claims)
+        for old in gone:
+            if old.plugin not in servings:
+                self.bus.unregister(old.plugin)
+            old.retired = True
+            old.release()
+            self.keep(self._leave(old), f"leave {old.plugin}")
+        for notify in self.on_change:
+            notify()
+
+    def _serving(self, row: Live, old: Serving | None) -> Serving:
+        if old is not None and old.live.revision == row.revision and old.live.image == row.image:
+            old.live = row
+            return old
+        serving = Serving(row, self._load)
+        ready = self._prepared.get(row.plugin)
+        if ready is not None and ready.generation is not None and ready.image == row.image:
+            serving.generation = ready.generation
+            del self._prepared[row.plugin]
+        return serving
+
+    def _register(self, serving: Serving) -> None:
+        generation = serving.generation
+        if generation is not None:
+            self.bus.register(serving.plugin, _marks(generation), track=partial(serving.flight, "event"))
+        else:
+            self.bus.unregister(serving.plugin)
+
+    async def _change_settings(self, rows: Mapping[str, Live], before: Mapping[str, Serving]) -> None:
+        for plugin, serving in before.items():
+            row = rows.get(plugin)
+            if row is None or row.settings_rev == serving.live.settings_rev or serving.generation is None:
+                continue
+            change = getattr(serving.generation, "change_settings", None)
+            if change is not None and row.revision == serving.live.revision:
+                values = await asyncio.to_thread(self._read_settings, plugin)
+                try:
+                    await change(values)
+                except Exception:
+                    log.exception("%s did not take its new settings", plugin)
+
+    # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _load(self, serving: Serving) -> Generation:
+        generation = await self._make(serving.live)
+        if serving.retired:
+            await self._discard(generation)
+            raise ActivationFailed(f"{serving.plugin} was changed while it was being loaded")
+        serving.generation = generation
+        self._register(serving)
+        self._wake.set()
+        for notify in self.on_change:
+            notify()
+        return generation
+
+    async def _make(self, row: Live) -> Generation:
+        if self.runtime is None:
+            raise ActivationFailed("this worker has no runtime")
+        try:
+            image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
+        except NotFound as error:
+            raise ActivationFailed(str(error), mend=error.mend) from error
+        generation = self.runtime.create(image)
+        try:
+            await in_thread(generation.load, self.settings.start_seconds, f"load {row.plugin}")
+            self._check(generation, image.manifest)
+            await generation.start()
+            await generation.health()
+        except BaseException:
+            await self._discard(generation)
+            raise
+        return generation
+
+    def _check(self, generation: Generation, manifest: Manifest) -> None:
+        """What only the loaded code shows: routes outside its claims, or where somebody else answers."""
+        found = generation.contributions
+        paths = [route.path for route in found.routes] + [f"{mount}/*" for mount in found.mounts]
+        claims = manifest.backend.routes
+        outside = [path for path in paths if claims and not any(overlap(path, claim) for claim in claims)]
+        if outside:
+            raise Conflict(
+                f"{generation.plugin} answers {', '.join(outside)}, which its manifest does not claim",
+                mend="list the paths in backend.routes",
+                step="start",
+            )
+        problems = route_conflicts(generation.plugin, paths, self._rows, self._host_routes())
+        if problems:
+            raise Conflict(f"{generation.plugin} answers what is taken", problems=tuple(problems), step="start")
+
+    async def _load_eager(self) -> None:
+        for serving in list(self.dispatcher.table.servings.values()):
+            if serving.live.contributions.eager:
+                with suppress(HotbayError):
+                    await serving.ready()
+
+    # ── leaving ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _leave(self, serving: Serving) -> None:
+        plugin = serving.plugin
+        self._leaving[plugin] = self._leaving.get(plugin, 0) + 1
+        try:
+            left = await serving.drain(self.settings.drain_seconds)
+            if left:
+                log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
+            generation, serving.generation = serving.generation, None
+            if generation is not None:
+                await self._discard(generation)
+        finally:
+            self._leaving[plugin] -= 1
+            self._tell()
+
+    async def _discard(self, generation: Generation) -> None:
+        await generation.stop()
+        proof: Proof = await generation.unload()
+        self.proofs[generation.plugin] = proof.alive
+        if not proof.clean:
+            alive = ", ".join(proof.alive[:5])
+            log.warning("%s %s is still in memory after unloading: %s", generation.plugin, generation.version, alive)
+
+    # ── candidates: what an operation asks for ────────────────────────────────────────────────────────────────
+
+    async def _attend(self, wanted: dict[str, dict[str, Any]]) -> None:
+        for plugin, data in wanted.items():
+            if data["verb"] == "start":
+                self._begin(plugin, data)
+        for plugin, ready in list(self._prepared.items()):
+            data = wanted.get(plugin, {})
+            if data.get("operation") != ready.operation and ready.state != "loading":
+                await self._forget(plugin, ready)
+
+    def _begin(self, plugin: str, data: dict[str, Any]) -> None:
+        ready = self._prepared.get(plugin)
+        if ready is not None and ready.operation == data["operation"]:
+            return
+        fresh = Prepared(data["operation"], data["row"]["image"])
+        self._prepared[plugin] = fresh
+        fresh.task = self.keep(self._prepare(fresh, data, ready), f"prepare {plugin}")
+
+    async def _prepare(self, ready: Prepared, data: dict[str, Any], older: Prepared | None) -> None:
+        if older is not None and older.generation is not None:
+            await self._discard(older.generation)
+        row = Live.from_json(data["row"])
+        try:
+            generation = await self._make(row)
+        except HotbayError as error:
+            ready.error = error.to_json()
+        except Exception as error:
+            log.exception("%s could not be prepared", row.plugin)
+            ready.error = ActivationFailed(f"{row.plugin}: {type(error).__name__}: {error}").to_json()
+        else:
+            ready.generation = generation
+        self._wake.set()
+        self._tell()
+
+    async def _forget(self, plugin: str, ready: Prepared) -> None:
+        """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
+        row = self._rows.get(plugin)
+        if row is not None and row.active and row.image == ready.image and self.dispatcher.seen != self.beacon.raw:
+            return  # The switch is a moment away; the table will adopt it.
+        if self._prepared.get(plugin) is ready:
+            del self._prepared[plugin]
+        if ready.generation is not None:
+            await self._discard(ready.generation)
+
+    def _apply_holds(self, rows: Mapping[str, Live], servings: Mapping[str, Serving]) -> None:
+        for plugin, serving in servings.items():
+            wanted = rows[plugin].candidate or {}
+            if wanted.get("verb") == "hold" or wanted.get("held"):
+                operation = int(wanted["operation"])
+                if self._holds.get(plugin) != operation:
+                    self._holds[plugin] = operation
+                    serving.hold()
+                    self.keep(self._drain_held(serving, operation), f"drain {plugin}")
+            else:
+                self._holds.pop(plugin, None)
+                serving.release()
+
+    async def _drain_held(self, serving: Serving, operation: int) -> None:
+        await serving.drain(self.settings.drain_seconds)
+        self._drained[serving.plugin] = operation
+        self._tell()
+
+    # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
+
+    def _tell(self) -> None:
+        if self._stopping:
+            return
+        self.workers.write(self.status())
+        self.workers.tell_actors()
+
+    def status(self) -> Status:
+        """What this worker has seen, prepared and serves."""
+        servings = self.dispatcher.table.servings
+        names = {*servings, *self._prepared, *(name for name, count in self._leaving.items() if count)}
+        plugins = {name: self._describe(name, servings.get(name)) for name in sorted(names)}
+        seen = int.from_bytes(self.dispatcher.seen or b"\0", "little")
+        return Status(
+            worker=self.worker,
+            pid=os.getpid(),
+            beacon=seen,
+            plugins=plugins,
+            booted=self._booted,
+            generations=sum(1 for serving in servings.values() if serving.generation is not None),
+            jobs=self.leads_jobs,
+        )
+
+    def _describe(self, plugin: str, serving: Serving | None) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "leaving": self._leaving.get(plugin, 0),
+            "alive": list(self.proofs.get(plugin, ())),
+        }
+        if serving is not None:
+            said |= _serving_status(serving)
+        if plugin in self._drained:
+            said["drained"] = self._drained[plugin]
+        ready = self._prepared.get(plugin)
+        if ready is not None:
+            said["prepared"] = {"operation": ready.operation, "state": ready.state, "error": ready.error}
+            if ready.generation is not None:
+                said["prepared"]["contributions"] = ready.generation.contributions.to_json()
+        return said
+
+    # ── what plugins and the host ask of a worker ─────────────────────────────────────────────────────────────
+
+    async def emit(self, event: str, payload: dict[str, Any]) -> None:
+        """Deliver an event to the plugins that listen, loading them if need be."""
+        await self._ready_for(lambda found: event in found.events)
+        await self.bus.emit(event, payload)
+
+    async def filter(self, name: str, value: Any, info: dict[str, Any], *, strict: bool = False) -> Any:
+        """Run a value through the plugins' filters, loading them if need be."""
+        await self._ready_for(lambda found: name in found.filters)
+        return await self.bus.filter(name, value, info, strict=strict)
+
+    async def _ready_for(self, wanted: Callable[[Contributions], bool]) -> None:
+        if self.beacon.raw != self.dispatcher.seen:
+            await self.sync()
+        for serving in list(self.dispatcher.table.servings.values()):
+            if serving.generation is None and wanted(serving.live.contributions):
+                with suppress(HotbayError):
+                    await serving.ready()
+
+    async def serve_call(self, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a service `<plugin>.<name>` of the generation that serves now; raises NotFound."""
+        plugin, _, name = service.partition(".")
+        serving = self.dispatcher.table.servings.get(plugin)
+        if serving is None or name not in serving.live.contributions.services:
+            raise NotFound(f"no active plugin offers the service {service!r}", mend=f"activate {plugin}")
+        with serving.flight("service"):
+            generation = await serving.ready()
+            for mark, function in _marks(generation):
+                if mark.kind == "service" and mark.name == name:
+                    return await call(function, *args, **kwargs)
+        raise NotFound(f"{plugin} does not offer {name!r} any more")
+
+
+def _marks(generation: Generation) -> list[tuple[Any, Callable[..., Any]]]:
+    capabilities = getattr(generation, "capabilities", None)
+    return list(capabilities.marks) if capabilities is not None else []
+
+
+def _serving_status(serving: Serving) -> dict[str, Any]:
+    generation = serving.generation
+    return {
+        "revision": serving.live.revision,
+        "version": serving.live.version,
+        "image": serving.live.image,
+        "loaded": generation is not None,
+        "generation": generation.number if generation is not None else 0,
+        "in_flight": len(serving.flights),
+        "requests": serving.requests,
+        "failures": serving.failures,
+        "held": serving.held,
+        "problem": str(serving.problem) if serving.problem is not None else "",
+    }
+
+
+async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
+    """Run a function in a daemon thread of its own: one that hangs neither blocks others nor the worker's end.
+
+    Raises ActivationFailed when it takes longer than `seconds`; the thread can't be ended and is left to itself.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(method: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            method(value)
+
+    def work() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            _post(loop, settle, future.set_exception, error)
+        else:
+            _post(loop, settle, future.set_result, result)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    try:
+        return await asyncio.wait_for(asyncio.shield(future), seconds)
+    except TimeoutError:
+        raise ActivationFailed(
+            f"{name}: not done within {seconds:g} s",
+            mend="the plugin hangs while it is imported; correct it, or raise start_seconds",
+            step="start",
+        ) from None
+
+
+def _post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
+    with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits any more.
+        loop.call_soon_threadsafe(function, *args)

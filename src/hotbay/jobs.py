@@ -1,0 +1,128 @@
+"""Periodic and cron jobs: they run on one worker only, and end with their generation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+
+from hotbay.activate.bus import call
+from hotbay.follow import Follower
+from hotbay.presence import Lease
+from hotbay.serve import Serving
+from hotbay_sdk.plugin import Mark
+
+_TURN_SECONDS = 1.0
+Key = tuple[str, int, int]
+
+
+class Jobs:
+    """One worker's part in running jobs: it competes for the lead, and runs all plugins' jobs while it has it."""
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        self._lease = Lease(follower.settings.run / "jobs")
+        self._fd: int | None = None
+        self._running: dict[Key, list[asyncio.Task[None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    def start(self) -> None:
+        """Compete from now on."""
+        if self.follower.settings.jobs:
+            self.follower.on_change.append(self._changed.set)
+            self._task = asyncio.create_task(self._lead(), name="hotbay jobs")
+
+    async def stop(self) -> None:
+        """Stop all jobs and give up the lead."""
+        tasks = [task for group in self._running.values() for task in group]
+        tasks += [self._task] if self._task is not None else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    async def _lead(self) -> None:
+        while True:
+            if self._fd is None:
+                self._fd = self._lease.try_acquire()
+                self.follower.leads_jobs = self._fd is not None
+            if self._fd is not None:
+                self._arrange()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _TURN_SECONDS)
+            self._changed.clear()
+
+    def _arrange(self) -> None:
+        """Let exactly the jobs of the generations that serve now run."""
+        servings = self.follower.dispatcher.table.servings.values()
+        wanted = {_key(item): item for item in servings if item.generation is not None}
+        for key in [key for key in self._running if key not in wanted]:
+            for task in self._running.pop(key):
+                task.cancel()
+        for key, serving in wanted.items():
+            if key not in self._running:
+                self._running[key] = self._begin(serving)
+
+    def _begin(self, serving: Serving) -> list[asyncio.Task[None]]:
+        capabilities = getattr(serving.generation, "capabilities", None)
+        found = capabilities.of("every", "cron") if capabilities is not None else []
+        return [
+            asyncio.create_task(_run(serving, mark, function), name=f"job {serving.plugin}") for mark, function in found
+        ]
+
+
+def _key(serving: Serving) -> Key:
+    generation = serving.generation
+    return serving.plugin, serving.live.revision, generation.number if generation is not None else 0
+
+
+async def _run(serving: Serving, mark: Mark, function: Callable[..., Any]) -> None:
+    """Wait and work in turn. Being cancelled ends the waiting; a run that has begun is finished, as a flight."""
+    log = logging.getLogger(f"hotbay.plugin.{serving.plugin}")
+    for pause in _pauses(mark):
+        await asyncio.sleep(pause())
+        if serving.retired:
+            return
+        await asyncio.shield(asyncio.ensure_future(_once(serving, function, log)))
+
+
+async def _once(serving: Serving, function: Callable[..., Any], log: logging.Logger) -> None:
+    with serving.flight("job"):
+        try:
+            await call(function)
+        except asyncio.CancelledError:
+            log.warning("job %s was ended at the drain deadline", function.__name__)
+        except Exception:
+            log.exception("job %s failed", function.__name__)
+
+
+def _pauses(mark: Mark) -> Any:
+    """Endless functions that say how long (seconds) to wait for the next run."""
+    if mark.kind == "every":
+        while True:
+            yield lambda: mark.seconds
+    try:
+        times = CronSim(mark.name, datetime.now())
+    except CronSimError as error:
+        raise ValueError(f"cron expression {mark.name!r}: {error}") from None
+    for moment in times:
+        yield lambda moment=moment: max(0.0, (moment - datetime.now()).total_seconds())
+
+
+def check_cron(expression: str) -> str:
+    """What is wrong with a cron expression; the empty text when nothing is."""
+    try:
+        CronSim(expression, datetime.now())
+    except CronSimError as error:
+        return str(error)
+    return ""

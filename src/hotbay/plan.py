@@ -1,0 +1,192 @@
+"""Desired and live → the steps of an operation, as data that can be printed before anything moves. Pure.
+
+The order of verbs is the rollback design: what stands left of `switch` is added beside what serves and is undone by
+deletion; `switch` is one transaction; what stands right of it is finished, now or at the next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from packaging.version import Version as Number
+
+from hotbay.errors import Refused
+from hotbay.model import DataPolicy, Kind, Live, State, Version
+
+
+@dataclass(frozen=True)
+class Step:
+    """One verb with its parameters. `right` is True for what happens after the switch."""
+
+    verb: str
+    summary: str
+    params: dict[str, Any] = field(default_factory=dict)
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one operation, and what an admin should know before consenting."""
+
+    kind: Kind
+    plugin: str
+    before: Version | None
+    after: Version | None
+    state: State | None
+    steps: tuple[Step, ...]
+    permissions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [self.title, *(f"  {number}. {step.summary}" for number, step in enumerate(self.steps, 1))]
+        lines += [f"  permission: {name}" for name in self.permissions]
+        return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
+
+    @property
+    def title(self) -> str:
+        """`upgrade ai_chatbot 1.0.0 → 1.1.0`."""
+        versions = [item.version for item in (self.before, self.after) if item is not None]
+        return f"{self.kind} {self.plugin} {' → '.join(dict.fromkeys(versions))}".rstrip()
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for the journal, the API and `--json`."""
+        return asdict(self) | {"title": self.title}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """Read what `to_json` wrote."""
+        return cls(
+            kind=Kind(data["kind"]),
+            plugin=data["plugin"],
+            before=Version(**data["before"]) if data["before"] else None,
+            after=Version(**data["after"]) if data["after"] else None,
+            state=State(data["state"]) if data["state"] else None,
+            steps=tuple(Step(**step) for step in data["steps"]),
+            permissions=tuple(data["permissions"]),
+            warnings=tuple(data["warnings"]),
+        )
+
+
+def bring(
+    kind: Kind,
+    target: Version,
+    live: Live | None,
+    *,
+    state: State = State.ACTIVE,
+    migrations: Sequence[str] = (),
+    exclusive: bool = False,
+    permissions: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    prune: Sequence[str] = (),
+    shelve: bool = True,
+    expand: dict[str, Any] | None = None,
+    older: bool = False,
+) -> Plan:
+    """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
+
+    `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` adds parameters to
+    that step; `shelve` is False when the plugin's folder has the content already; `older` allows an older version.
+    Raises Refused when the kind does not fit the live row.
+    """
+    _fits(kind, target, live, older=older)
+    image = {"image": target.image}
+    steps = [Step("stage", f"unpack and byte-compile {target.version} beside what serves", image)]
+    if shelve:
+        steps.append(Step("shelve", f"copy {target.version} beside the plugin's folder", image))
+    if exclusive and migrations and live is not None:
+        steps.append(Step("hold", "hold the plugin's requests while its tables change"))
+    if migrations:
+        steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
+    steps.append(Step("start", "start and check it in every worker", image))
+    steps.append(Step("switch", _switch_text(target, live, state)))
+    steps.append(Step("publish", "put its folder and addon_registry.json in place", right=True))
+    if prune:
+        steps.append(Step("prune", f"delete {len(prune)} old image(s)", {"images": list(prune)}, right=True))
+    before = None if live is None else Version(live.plugin, live.version, live.sha256, live.image, live.source)
+    return Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
+
+
+def _switch_text(target: Version, live: Live | None, state: State) -> str:
+    if state is State.INACTIVE:
+        return f"record {target.version} as installed, inactive"
+    if live is None or not live.active:
+        return f"serve {target.version} in every worker"
+    return f"switch every worker from {live.version} to {target.version}"
+
+
+def _fits(kind: Kind, target: Version, live: Live | None, *, older: bool) -> None:
+    if kind is Kind.INSTALL and live is not None:
+        raise Refused(
+            f"{target.plugin} {live.version} is installed already",
+            mend=f"use `hotbay upgrade {target.plugin}`",
+        )
+    if kind is not Kind.INSTALL and live is None:
+        raise Refused(f"{target.plugin} is not installed", mend=f"use `hotbay install {target.plugin}`")
+    if kind is Kind.UPGRADE and live is not None:
+        _newer(target, live, older=older)
+
+
+def _newer(target: Version, live: Live, *, older: bool) -> None:
+    if target.image == live.image:
+        raise Refused(f"{live.plugin} {live.version} with exactly this content runs already", unchanged=True)
+    if not older and Number(target.version) < Number(live.version):
+        raise Refused(
+            f"{target.version} is older than {live.version}",
+            mend=f"use `hotbay rollback {live.plugin}` to go back",
+        )
+
+
+def activate(live: Live, *, migrations: Sequence[str] = ()) -> Plan:
+    """Let an inactive plugin serve. Raises Refused when it does."""
+    if live.active and not live.problem:
+        raise Refused(f"{live.plugin} is active already", unchanged=True)
+    image = {"image": live.image}
+    steps = [Step("expand", f"run migrations {', '.join(migrations)}", image)] if migrations else []
+    steps += [
+        Step("start", "start and check it in every worker", image),
+        Step("switch", f"serve {live.version} in every worker"),
+        Step("publish", "rename its folder and write addon_registry.json", right=True),
+    ]
+    return _here(Kind.ACTIVATE, live, State.ACTIVE, steps)
+
+
+def deactivate(live: Live) -> Plan:
+    """Let an active plugin rest: its data and files stay. Raises Refused when it rests."""
+    if not live.active:
+        raise Refused(f"{live.plugin} is inactive already", unchanged=True)
+    steps = [
+        Step("switch", "stop serving it in every worker"),
+        Step("publish", "rename its folder and write addon_registry.json", right=True),
+        Step("drain", "let its requests end, stop it and unload its code", right=True),
+    ]
+    return _here(Kind.DEACTIVATE, live, State.INACTIVE, steps)
+
+
+def uninstall(live: Live, policy: DataPolicy, tables: Sequence[str], images: Sequence[str]) -> Plan:
+    """Remove a plugin. Requests wait while its rows are written to a file and its tables go."""
+    steps = [Step("hold", "hold the plugin's requests and let those in flight end")]
+    if policy is DataPolicy.EXPORT and tables:
+        steps.append(Step("export", f"write the rows of {', '.join(tables)} to a file"))
+    drop = policy is not DataPolicy.KEEP
+    text = f"drop {', '.join(tables)} and stop serving it" if drop and tables else "stop serving it in every worker"
+    steps += [
+        Step("switch", text, {"drop": drop}),
+        Step("drain", "stop it and unload its code", right=True),
+        Step("publish", "remove its folder and write addon_registry.json", right=True),
+        Step(
+            "prune",
+            "delete its images and its own folder",
+            {"images": list(images), "data": drop},
+            right=True,
+        ),
+    ]
+    warnings = () if policy is not DataPolicy.PURGE or not tables else (f"rows of {', '.join(tables)} are lost",)
+    return _here(Kind.UNINSTALL, live, None, steps, warnings)
+
+
+def _here(kind: Kind, live: Live, state: State | None, steps: Sequence[Step], warnings: Sequence[str] = ()) -> Plan:
+    version = Version(live.plugin, live.version, live.sha256, live.image, live.source)
+    after = None if state is None else version
+    return Plan(kind, live.plugin, version, after, state, tuple(steps), (), tuple(warnings))

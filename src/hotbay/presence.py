@@ -1,0 +1,213 @@
+"""Who is there: workers that serve, actors that wait for them, and the lease that only one writer holds.
+
+A worker is present while it reads its FIFO; its status file says what it has seen and serves. Pings through the
+FIFOs are hints that cost microseconds; the rows, the beacon and the status files are the truth.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotbay.errors import LeaseHeld
+
+_POLL = 0.02
+
+
+class Fifo:
+    """A named pipe that wakes its one reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with suppress(FileNotFoundError):
+            path.unlink()
+        os.mkfifo(path, 0o600)
+        # Read-write keeps the pipe open when the last writer leaves, so that the reader never sees its end.
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def drain(self) -> None:
+        """Forget all pings so far."""
+        with suppress(BlockingIOError):
+            while os.read(self.fd, 4096):
+                pass
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a ping, at most `seconds`."""
+        select.select([self.fd], [], [], seconds)
+        self.drain()
+
+    def close(self) -> None:
+        """Remove the pipe; safe to repeat."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+
+
+def ping(path: Path) -> bool:
+    """Wake the reader of a FIFO; False when nobody reads it."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):
+            return False
+        raise
+    try:
+        os.write(fd, b"!")
+    except BlockingIOError:
+        pass  # The pipe is full of pings: the reader will wake.
+    except BrokenPipeError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a worker says of itself: process id, the beacon it has acted on, and its plugins."""
+
+    worker: str
+    pid: int
+    beacon: int
+    plugins: dict[str, dict[str, Any]]
+    booted: float = 0.0
+    generations: int = 0
+    jobs: bool = False
+
+    def of(self, plugin: str) -> dict[str, Any]:
+        """What the worker says of one plugin."""
+        return self.plugins.get(plugin, {})
+
+
+class Workers:
+    """The folder in which the workers of one host meet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def fifo(self, name: str) -> Path:
+        """Where the reader `name` listens (`w-…` for workers, `a-…` for actors)."""
+        return self.folder / f"{name}.fifo"
+
+    def write(self, status: Status) -> None:
+        """Publish a worker's status, atomically."""
+        target = self.folder / f"{status.worker}.json"
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(json.dumps(status.__dict__, separators=(",", ":")), encoding="utf-8")
+        temporary.replace(target)
+
+    def read(self, worker: str) -> Status | None:
+        """A worker's last status; None when it has none."""
+        try:
+            return Status(**json.loads((self.folder / f"{worker}.json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def signal(self) -> list[str]:
+        """Wake all workers; return the names of those that are there. Traces of dead ones are removed."""
+        present = []
+        for path in sorted(self.folder.glob("w-*.fifo")):
+            if ping(path):
+                present.append(path.stem)
+            else:
+                self.forget(path.stem)
+        return present
+
+    def tell_actors(self) -> None:
+        """Wake everybody who waits for a worker's status."""
+        for path in self.folder.glob("a-*.fifo"):
+            if not ping(path):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+
+    def forget(self, worker: str) -> None:
+        """Remove a worker's traces."""
+        for suffix in (".fifo", ".json", ".tmp"):
+            with suppress(FileNotFoundError):
+                (self.folder / f"{worker}{suffix}").unlink()
+
+    def statuses(self) -> list[Status]:
+        """The status of each worker that is there."""
+        found = (self.read(worker) for worker in self.signal())
+        return [status for status in found if status is not None]
+
+
+def stopped(pid: int) -> bool:
+    """True when the process is stopped (SIGSTOP, debugger) or gone, as far as this system tells."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return Path("/proc/self").exists()
+    return stat.rpartition(")")[2].split()[0] in "TtZX"
+
+
+class Lease:
+    """The right to write, held by one process at a time (`flock`): the system frees it when the holder dies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def try_acquire(self) -> int | None:
+        """Take the lease at once; the descriptor to release it with, or None when it is held."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return fd
+
+    def holder(self) -> dict[str, Any]:
+        """What the present or last holder wrote about itself."""
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8") or "{}")
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    @contextmanager
+    def hold(self, seconds: float, **about: Any) -> Iterator[None]:
+        """Hold the lease for the block; wait for it at most `seconds`.
+
+        Raises LeaseHeld naming the holder. `about` is what others are told.
+        """
+        fd = self._wait(seconds)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, json.dumps({"pid": os.getpid(), "since": time.time(), **about}).encode(), 0)
+            yield
+        finally:
+            os.ftruncate(fd, 0)
+            os.close(fd)
+
+    def _wait(self, seconds: float) -> int:
+        deadline = time.monotonic() + seconds
+        while True:
+            fd = self.try_acquire()
+            if fd is not None:
+                return fd
+            if time.monotonic() >= deadline:
+                raise self._held()
+            time.sleep(_POLL)
+
+    def _held(self) -> LeaseHeld:
+        holder = self.holder()
+        what = f"{holder.get('kind', 'an operation')} of {holder.get('plugin', 'a plugin')}"
+        return LeaseHeld(
+            f"{what} is in progress (process {holder.get('pid', '?')}, by {holder.get('actor', '?')})",
+            mend="wait until it has ended, or give a longer wait",
+            holder=holder,
+        )

@@ -1,0 +1,295 @@
+"""Wanted plugin and what is there → one consistent set, or every reason why not. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version as Number
+
+from hotbay.errors import Conflict, Problem, Refused, Unresolvable
+from hotbay.model import Live
+from hotbay_sdk.manifest import Manifest, parse
+
+_REQUIREMENT = re.compile(r"^\s*([a-z][a-z0-9_]*)\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What the resolver must know of a host. `routes` are path templates, `reserved` ids that no plugin may have."""
+
+    api: str
+    python: str
+    distributions: Mapping[str, str] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    reserved: frozenset[str] = frozenset()
+    routes: tuple[str, ...] = ()
+    tables: frozenset[str] = frozenset()
+    menu: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """`needs` are plugins (id, version) that must be installed or activated before, in order."""
+
+    needs: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(
+    wanted: Manifest,
+    live: Mapping[str, Live],
+    facts: HostFacts,
+    catalogue: Mapping[str, Sequence[Manifest]] | None = None,
+) -> Resolution:
+    """Check that `wanted` can join (or replace its older version among) the live plugins.
+
+    `catalogue` offers packages for plugins that are required and not there. Raises Unresolvable or Conflict with all
+    problems at once.
+    """
+    others = {plugin: row for plugin, row in live.items() if plugin != wanted.id}
+    problems = [*_identity(wanted, facts, fresh=wanted.id not in live), *_ranges(wanted, facts)]
+    problems += [*_distributions(wanted, facts), *_dependents(wanted, others)]
+    needs, missing = _requirements(wanted, others, catalogue or {})
+    problems += missing
+    conflicts = [
+        *_routes(wanted, others, facts),
+        *_tables(wanted, others, facts),
+        *_menu(wanted, others, facts),
+    ]
+    if problems:
+        raise Unresolvable(f"{wanted.id} {wanted.version} can't be used here", problems=tuple(problems + conflicts))
+    if conflicts:
+        raise Conflict(f"{wanted.id} {wanted.version} claims what is taken", problems=tuple(conflicts))
+    return Resolution(tuple(needs), _warnings(wanted))
+
+
+def refuse_if_needed(plugin: str, live: Mapping[str, Live]) -> None:
+    """Raise Refused when an active plugin requires `plugin`."""
+    needed = needed_by(plugin, live)
+    if needed:
+        names = ", ".join(needed)
+        raise Refused(
+            f"{plugin} is needed by {names}",
+            mend=f"deactivate or uninstall {names} first",
+            needed_by=list(needed),
+        )
+
+
+def needed_by(plugin: str, live: Mapping[str, Live]) -> tuple[str, ...]:
+    """The active plugins that require `plugin`."""
+    return tuple(
+        sorted(
+            row.plugin
+            for row in live.values()
+            if row.active and row.plugin != plugin and any(name == plugin for name, _ in _needs(row))
+        )
+    )
+
+
+def overlap(one: str, other: str) -> bool:
+    """True when some path fits both patterns (`{x}` any segment, a last `*` or `{x:path}` any rest)."""
+    left, right = _segments(one), _segments(other)
+    for a, b in zip(left, right, strict=False):
+        if a == "**" or b == "**":
+            return True
+        if "*" not in (a, b) and a != b:
+            return False
+    longer = left if len(left) > len(right) else right
+    return len(left) == len(right) or longer[min(len(left), len(right))] == "**"
+
+
+def _segments(pattern: str) -> list[str]:
+    parts = []
+    for part in pattern.strip("/").split("/"):
+        if part == "*" or (part.startswith("{") and part.endswith(":path}")):
+            return [*parts, "**"]
+        parts.append("*" if "{" in part else part)
+    return parts
+
+
+def parse_requirement(text: str) -> tuple[str, SpecifierSet]:
+    """`email_marketing>=1.2` → id and range; raises ValueError."""
+    match = _REQUIREMENT.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no plugin requirement")
+    try:
+        return match[1], SpecifierSet(match[2])
+    except InvalidSpecifier as error:
+        raise ValueError(str(error)) from None
+
+
+def _needs(row: Live) -> list[tuple[str, SpecifierSet]]:
+    return [parse_requirement(text) for text in row.manifest.get("requires", ())]
+
+
+def _identity(wanted: Manifest, facts: HostFacts, *, fresh: bool) -> Iterable[Problem]:
+    if not fresh:
+        return
+    if wanted.id in facts.reserved:
+        yield Problem("id", "is reserved by the host", wanted.id, mend="choose another id")
+    elif wanted.id in facts.modules:
+        yield Problem("id", "is the name of a Python module of the host", wanted.id, mend="choose another id")
+
+
+def _ranges(wanted: Manifest, facts: HostFacts) -> Iterable[Problem]:
+    for name, text, have in (("hotbay", wanted.hotbay, facts.api), ("python", wanted.python, facts.python)):
+        if text and not SpecifierSet(text).contains(have, prereleases=True):
+            yield Problem(name, f"needs {text}", have, mend=f"use a package for {name} {have}")
+
+
+def _distributions(wanted: Manifest, facts: HostFacts) -> Iterable[Problem]:
+    for text in wanted.backend.dependencies:
+        problem = _distribution(text, facts)
+        if problem is not None:
+            yield problem
+
+
+def _distribution(text: str, facts: HostFacts) -> Problem | None:
+    place = "backend.dependencies"
+    try:
+        need = Requirement(text)
+        if need.marker is not None and not need.marker.evaluate():
+            return None
+    except (InvalidRequirement, UndefinedEnvironmentName) as error:
+        return Problem(place, f"is no requirement: {error}", text)
+    have = facts.distributions.get(canonicalize_name(need.name))
+    how = "an isolated runtime can bring its own; in-process plugins use the host's packages, which are never changed"
+    if have is None:
+        return Problem(place, f"needs {text}, which the host does not have", mend=how)
+    if not need.specifier.contains(have, prereleases=True):
+        return Problem(place, f"needs {text}, the host has {need.name} {have}", mend=how)
+    return None
+
+
+def _dependents(wanted: Manifest, others: Mapping[str, Live]) -> Iterable[Problem]:
+    """An upgrade must stay in the ranges of those that require it."""
+    for row in others.values():
+        for name, span in _needs(row) if row.active else ():
+            if name == wanted.id and not span.contains(wanted.version, prereleases=True):
+                yield Problem("version", f"{row.plugin} needs {wanted.id}{span}", wanted.version)
+
+
+def _requirements(
+    wanted: Manifest, others: Mapping[str, Live], catalogue: Mapping[str, Sequence[Manifest]]
+) -> tuple[list[tuple[str, str]], list[Problem]]:
+    needs: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    _visit(wanted, (wanted.id,), others, catalogue, needs, problems)
+    return needs, problems
+
+
+def _visit(
+    manifest: Manifest,
+    trail: tuple[str, ...],
+    others: Mapping[str, Live],
+    catalogue: Mapping[str, Sequence[Manifest]],
+    needs: list[tuple[str, str]],
+    problems: list[Problem],
+) -> None:
+    """Depth first, so that what is needed comes before who needs it."""
+    for text in manifest.requires:
+        name, span = parse_requirement(text)
+        if name in trail:
+            circle = " → ".join((*trail[trail.index(name) :], name))
+            problems.append(Problem("requires", f"goes in a circle: {circle}", text, mend="remove one requirement"))
+            continue
+        found = _satisfier(name, span, others, catalogue)
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif found is not None and (found.id, found.version) not in needs:
+            _visit(found, (*trail, name), others, catalogue, needs, problems)
+            needs.append((found.id, found.version))
+
+
+def _satisfier(
+    name: str, span: SpecifierSet, others: Mapping[str, Live], catalogue: Mapping[str, Sequence[Manifest]]
+) -> Manifest | Problem | None:
+    """None when what is live fits; else what would have to be installed or activated; else why nothing does."""
+    row = others.get(name)
+    if row is not None:
+        if not span.contains(row.version, prereleases=True):
+            return Problem("requires", f"needs {name}{span}", f"{name} {row.version}", mend=f"upgrade {name} first")
+        return None if row.active else parse(row.manifest)
+    fitting = [item for item in catalogue.get(name, ()) if span.contains(item.version, prereleases=True)]
+    if fitting:
+        return max(fitting, key=lambda item: Number(item.version))
+    offered = ", ".join(item.version for item in catalogue.get(name, ())) or "none"
+    return Problem("requires", f"needs {name}{span}", f"versions offered: {offered}", mend=f"install {name} first")
+
+
+def claims(manifest: Manifest) -> tuple[str, ...]:
+    """The paths a manifest claims: routes of the backend, pages of the frontend, the mount of an application."""
+    mount = (manifest.backend.mount.rstrip("/") + "/*",) if manifest.backend.mount else ()
+    return (*manifest.backend.routes, *manifest.frontend.routes, *mount)
+
+
+def _taken(row: Live) -> tuple[str, ...]:
+    found = row.contributions
+    mounts = tuple(f"{mount.rstrip('/')}/*" for mount in found.mounts)
+    return (*claims(parse(row.manifest)), *(route.path for route in found.routes), *mounts)
+
+
+def route_conflicts(
+    plugin: str, paths: Iterable[str], others: Mapping[str, Live], host_routes: Iterable[str]
+) -> list[Problem]:
+    """Who else answers one of `paths`."""
+    owners = [("the host", path) for path in host_routes]
+    owners += [(row.plugin, path) for row in others.values() if row.plugin != plugin for path in _taken(row)]
+    return [
+        Problem("routes", f"is answered by {owner} ({theirs})", mine, mend="choose another path")
+        for mine in paths
+        for owner, theirs in owners
+        if overlap(mine, theirs)
+    ]
+
+
+def _routes(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> list[Problem]:
+    return route_conflicts(wanted.id, claims(wanted), others, facts.routes)
+
+
+def _tables(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> Iterable[Problem]:
+    owned = {name.lower(): row.plugin for row in others.values() for name in _listed(row.manifest)}
+    for name in wanted.database.tables:
+        lower = name.lower()
+        owner = owned.get(lower) or next((p for p in others if lower.startswith(f"{p}_")), None)
+        if lower in facts.tables:
+            owner = "the host"
+        if lower.startswith(("sqlite_", "hotbay_")):
+            owner = "the system"
+        if owner and not lower.startswith(f"{wanted.id}_"):
+            yield Problem("database.tables", f"belongs to {owner}", name, mend=f"name it {wanted.id}_{name}")
+
+
+def _listed(manifest: Mapping[str, object]) -> Iterable[str]:
+    database = manifest.get("database")
+    return database.get("tables", ()) if isinstance(database, Mapping) else ()
+
+
+def menu_paths(manifest: Mapping[str, object]) -> frozenset[str]:
+    """The addresses of a manifest's menu entries (seed 004)."""
+    menu = manifest.get("menu")
+    items = menu.get("items", ()) if isinstance(menu, Mapping) else ()
+    return frozenset(str(item["url"]) for item in items if isinstance(item, Mapping) and "url" in item)
+
+
+def _menu(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> Iterable[Problem]:
+    mine = menu_paths({"menu": wanted.menu})
+    taken = dict.fromkeys(facts.menu, "the host")
+    taken |= {path: row.plugin for row in others.values() for path in menu_paths(row.manifest)}
+    for path in sorted(mine & taken.keys()):
+        yield Problem("menu", f"leads where {taken[path]} leads", path, mend="choose another address")
+
+
+def _warnings(wanted: Manifest) -> tuple[str, ...]:
+    found = []
+    if wanted.id and not wanted.backend.routes and not wanted.backend.mount:
+        found.append("the manifest claims no routes: conflicts show only when the code is loaded")
+    if wanted.backend.runtime not in ("", "inprocess"):
+        found.append(f"runtime {wanted.backend.runtime!r} is not built yet")
+    return tuple(found)

@@ -1,0 +1,389 @@
+"""The table, the pointer, hold and drain: which generation answers a request, and how a generation is left.
+
+All of this runs on one worker's event loop. Between looking a path up and counting the request in there is no `await`,
+so a request sees exactly one generation from its first byte to its last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from hotbay.activate import App, Generation, Message, Receive, Scope, Send
+from hotbay.beacon import Beacon
+from hotbay.errors import ActivationFailed, HotbayError
+from hotbay.model import Live
+
+log = logging.getLogger("hotbay.serve")
+_PARAMETER = re.compile(r"{[^}:]+(?::([^}]+))?}")
+_CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "uuid": "[0-9a-fA-F-]{32,36}"}
+_RETRY_SECONDS = 5.0
+
+
+class Flight:
+    """One request, connection or job that a generation is working on."""
+
+    __slots__ = ("_send", "ended", "finished", "kind", "started", "task")
+
+    def __init__(self, kind: str, send: Send | None = None) -> None:
+        self.kind = kind
+        self.task = asyncio.current_task()
+        self.started = self.finished = self.ended = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, and remember how far the answer is."""
+        if self.ended or self._send is None:
+            return
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.accept"):
+            self.started = True
+        elif kind == "websocket.close" or (kind == "http.response.body" and not message.get("more_body")):
+            self.finished = True
+        await self._send(message)
+
+    async def end(self) -> None:
+        """Close politely: a WebSocket with 1012 (service restart), a stream with its end; then cancel the work."""
+        if self._send is not None and not self.finished:
+            with suppress(Exception):
+                async with asyncio.timeout(1.0):
+                    await self._farewell()
+        self.ended = True
+        if self.task is not None:
+            self.task.cancel("drain deadline")
+
+    async def _farewell(self) -> None:
+        if self.kind == "websocket":
+            await self.send({"type": "websocket.close", "code": 1012, "reason": "the plugin was changed"})
+        elif self.started:
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            problem = {"status": 503, "code": "drained", "detail": "the plugin was changed; please ask again"}
+            await respond_json(self.send, 503, problem, retry_after=1)
+
+
+class Serving:
+    """One revision of one plugin in this worker: loaded, or loaded at its first use."""
+
+    def __init__(self, live: Live, load: Callable[[Serving], Awaitable[Generation]]) -> None:
+        self.live = live
+        self.generation: Generation | None = None
+        self.retired = False
+        self.problem: HotbayError | None = None
+        self.flights: set[Flight] = set()
+        self.requests = self.failures = 0
+        self._load = load
+        self._loading: asyncio.Task[Generation] | None = None
+        self._gate: asyncio.Event | None = None
+        self._idle: asyncio.Event | None = None
+        self._retry_at = 0.0
+
+    @property
+    def plugin(self) -> str:
+        """The plugin's id."""
+        return self.live.plugin
+
+    # ── loading at first use ──────────────────────────────────────────────────────────────────────────────────
+
+    async def ready(self) -> Generation:
+        """The loaded generation; loads it once, however many ask. Raises ActivationFailed, and tries again later."""
+        if self.generation is not None:
+            return self.generation
+        if self.problem is not None and time.monotonic() < self._retry_at:
+            raise self.problem
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load_once(), name=f"load {self.plugin}")
+        return await asyncio.shield(self._loading)
+
+    async def _load_once(self) -> Generation:
+        try:
+            self.generation = await self._load(self)
+            self.problem = None
+            return self.generation
+        except HotbayError as error:
+            self.problem, self._retry_at = error, time.monotonic() + _RETRY_SECONDS
+            log.error("%s could not be loaded: %s", self.plugin, error)
+            raise
+        finally:
+            self._loading = None
+
+    # ── hold and drain ────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def held(self) -> bool:
+        """True while new requests wait."""
+        return self._gate is not None
+
+    def hold(self) -> None:
+        """Let new requests wait from now on; safe to repeat."""
+        self._gate = self._gate or asyncio.Event()
+
+    def release(self) -> None:
+        """Let the waiting requests go on; safe to repeat."""
+        if self._gate is not None:
+            self._gate.set()
+            self._gate = None
+
+    async def released(self, seconds: float) -> None:
+        """Wait until requests need not wait any more; raises TimeoutError."""
+        if self._gate is not None:
+            await asyncio.wait_for(self._gate.wait(), seconds)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait until nothing is in flight; at the deadline close what is left, politely. Answers how many were."""
+        if self.generation is not None:
+            self.generation.close()
+        if await self._wait_idle(seconds):
+            return 0
+        left = list(self.flights)
+        await asyncio.gather(*(flight.end() for flight in left))
+        await self._wait_idle(2.0)
+        return len(left)
+
+    async def _wait_idle(self, seconds: float) -> bool:
+        if not self.flights:
+            return True
+        self._idle = asyncio.Event()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        return not self.flights
+
+    # ── work ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def flight(self, kind: str, send: Send | None = None) -> Iterator[Flight]:
+        """Count the block as work of this generation."""
+        flight = Flight(kind, send)
+        self.flights.add(flight)
+        try:
+            yield flight
+        finally:
+            self.flights.discard(flight)
+            if not self.flights and self._idle is not None:
+                self._idle.set()
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request or connection with this generation."""
+        self.requests += 1
+        with self.flight(scope["type"], send) as flight:
+            try:
+                generation = self.generation or await self.ready()
+                if generation.app is None:
+                    await respond_json(flight.send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
+                else:
+                    await generation.app(scope, receive, flight.send)
+            except asyncio.CancelledError:
+                if not flight.ended or flight.task is None:
+                    raise
+                flight.task.uncancel()
+            except ActivationFailed as error:
+                await self._unavailable(flight, error)
+            except Exception as error:  # noqa: BLE001 - a plugin's exception is the plugin's 500
+                await self._broken(flight, error)
+
+    async def _unavailable(self, flight: Flight, error: HotbayError) -> None:
+        self.failures += 1
+        body = {
+            "status": 503,
+            "code": error.code,
+            "plugin": self.plugin,
+            "detail": f"{self.plugin} can't be loaded",
+        }
+        await self._answer(flight, 503, body)
+
+    async def _broken(self, flight: Flight, error: Exception) -> None:
+        self.failures += 1
+        number = uuid.uuid4().hex[:12]
+        logging.getLogger(f"hotbay.plugin.{self.plugin}").error("error %s", number, exc_info=error)
+        detail = f"{self.plugin} failed on this request; the administrator finds it in its log as {number}"
+        await self._answer(flight, 500, {"status": 500, "code": "plugin-error", "error_id": number, "detail": detail})
+
+    async def _answer(self, flight: Flight, status: int, body: dict[str, Any]) -> None:
+        if flight.kind == "websocket":
+            await flight.send({"type": "websocket.close", "code": 1011 if status == 500 else 1013})
+        elif not flight.started:
+            body.setdefault("plugin", self.plugin)
+            await respond_json(flight.send, status, body, retry_after=int(_RETRY_SECONDS) if status == 503 else 0)
+        elif not flight.finished:
+            # The head is out: only a broken end tells the client that this is not the whole answer.
+            raise ConnectionAbortedError(f"{self.plugin} failed in the middle of its answer")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A path that a known plugin would answer if it were active."""
+
+    pattern: str
+    plugin: str
+    name: str
+    how: str
+    page: bool = False
+
+
+class Table:
+    """The immutable map from paths to servings."""
+
+    def __init__(self, servings: Mapping[str, Serving], claims: tuple[Claim, ...] = ()) -> None:
+        self.servings = dict(servings)
+        self._exact: dict[str, Serving] = {}
+        self._below: dict[str, list[tuple[re.Pattern[str], Serving]]] = {}
+        self._claims = [(_claim_regex(claim.pattern), claim) for claim in claims]
+        for serving in self.servings.values():
+            self._add(serving)
+
+    def _add(self, serving: Serving) -> None:
+        found = serving.live.contributions
+        for route in found.routes:
+            if "{" in route.path:
+                self._add_pattern(route.path, path_regex(route.path), serving)
+            else:
+                self._exact[route.path] = serving
+        for mount in found.mounts:
+            base = mount.rstrip("/")
+            self._add_pattern(base + "/", re.compile(re.escape(base) + "(/.*)?$"), serving)
+
+    def _add_pattern(self, path: str, regex: re.Pattern[str], serving: Serving) -> None:
+        fixed = path.partition("{")[0]
+        self._below.setdefault(fixed[: fixed.rfind("/")], []).append((regex, serving))
+
+    def find(self, path: str) -> Serving | None:
+        """Who answers a path."""
+        found = self._exact.get(path)
+        if found is not None:
+            return found
+        base = path
+        while True:
+            for regex, serving in self._below.get(base, ()):
+                if regex.match(path):
+                    return serving
+            if not base:
+                return None
+            base = base[: base.rfind("/")]
+
+    def claimed(self, path: str) -> Claim | None:
+        """The known plugin that would answer a path that nobody answers."""
+        return next((claim for regex, claim in self._claims if regex.match(path)), None)
+
+
+def path_regex(template: str) -> re.Pattern[str]:
+    """The paths of a Starlette path template."""
+    parts, position = [], 0
+    for match in _PARAMETER.finditer(template):
+        parts += [re.escape(template[position : match.start()]), _CONVERTORS.get(match[1] or "", "[^/]+")]
+        position = match.end()
+    return re.compile("".join(parts) + re.escape(template[position:]) + "$")
+
+
+def _claim_regex(pattern: str) -> re.Pattern[str]:
+    if pattern.endswith("/*"):
+        return re.compile(re.escape(pattern[:-2]) + "(/.*)?$")
+    return path_regex(pattern)
+
+
+def route_path(scope: Scope) -> str:
+    """The path below the application's root (ASGI's `root_path`)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root) else path
+
+
+class Dispatcher:
+    """The one thing that is mounted in the host. `table` is the pointer: switching is one assignment."""
+
+    def __init__(self, beacon: Beacon, sync: Callable[[], Awaitable[None]], hold_seconds: float) -> None:
+        self.table = Table({})
+        self.seen = b""
+        self.beacon = beacon
+        self._sync = sync
+        self._hold_seconds = hold_seconds
+
+    def wants(self, path: str) -> bool:
+        """True when a plugin answers the path, did, or may since the table was made."""
+        if self.beacon.raw != self.seen:
+            return True
+        return self.table.find(path) is not None or self.table.claimed(path) is not None
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, otherwise: App) -> None:
+        """Answer with the generation that is current when the request is let through; else with `otherwise`."""
+        path = route_path(scope)
+        deadline = time.monotonic() + self._hold_seconds
+        while True:
+            if self.beacon.raw != self.seen:
+                await self._sync()
+            serving = self.table.find(path)
+            if serving is None or not serving.held:
+                break
+            with suppress(TimeoutError):
+                await serving.released(max(0.0, deadline - time.monotonic()))
+            if time.monotonic() >= deadline:
+                await _give_up(scope, send)
+                return
+        if serving is not None:
+            await serving.run(scope, receive, send)
+        else:
+            await self._absent(path, scope, receive, send, otherwise)
+
+    async def _absent(self, path: str, scope: Scope, receive: Receive, send: Send, otherwise: App) -> None:
+        claim = self.table.claimed(path) if scope["type"] == "http" else None
+        if claim is None:
+            await otherwise(scope, receive, send)
+        elif claim.page and _accepts_html(scope):
+            await respond(send, 404, _page(claim), "text/html; charset=utf-8")
+        else:
+            await respond_json(send, 404, _absence(claim))
+
+
+async def _give_up(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+    else:
+        detail = "the plugin is being changed and that takes longer than requests may wait"
+        await respond_json(send, 503, {"status": 503, "code": "held", "detail": detail}, retry_after=5)
+
+
+def _absence(claim: Claim) -> dict[str, Any]:
+    return {
+        "type": "urn:hotbay:error:plugin-not-active",
+        "title": "Plugin not active",
+        "status": 404,
+        "code": "plugin-not-active",
+        "plugin": claim.plugin,
+        "detail": f"This is part of the plugin {claim.name} ({claim.plugin}), which is not active here.",
+        "mend": claim.how,
+    }
+
+
+def _page(claim: Claim) -> bytes:
+    name, how = html.escape(claim.name), html.escape(claim.how)
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{name} is not installed</title>"
+        f"<main><h1>{name} Addon Not Installed</h1><p>This page belongs to the plugin {name}, which is not active "
+        f"here.</p><p>{how}</p><p><a href='/marketplace'>Go to Marketplace</a></p></main></html>"
+    ).encode()
+
+
+def _accepts_html(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope.get("headers", ()))
+
+
+async def respond(send: Send, status: int, body: bytes, kind: str, retry_after: int = 0) -> None:
+    """Answer an HTTP request."""
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    if retry_after:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_json(send: Send, status: int, body: dict[str, Any], retry_after: int = 0) -> None:
+    """Answer with a problem document (RFC 9457)."""
+    await respond(send, status, json.dumps(body).encode(), "application/problem+json", retry_after)

@@ -1,0 +1,406 @@
+"""The registry's rows: live rows, version history, ledger, settings, audit, in the host's own database.
+
+All tables of Hotbay start with `hotbay_` and live in the same file as the plugins' tables, so that a schema change, its
+record and the switch can be one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from hotbay.errors import NotFound, StateError
+from hotbay.model import Contributions, Live, State, Version
+
+metadata = MetaData()
+
+meta = Table("hotbay_meta", metadata, Column("name", String, primary_key=True), Column("value", JSON))
+
+live = Table(
+    "hotbay_live",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("version", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("image", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("contributions", JSON, nullable=False),
+    Column("source", String, nullable=False, default=""),
+    Column("grants", JSON, nullable=False),
+    Column("installed_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    Column("problem", Text, nullable=False, default=""),
+    Column("settings_rev", Integer, nullable=False, default=0),
+    Column("extra", JSON, nullable=False),
+)
+
+candidates = Table(
+    "hotbay_candidates",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("data", JSON, nullable=False),
+)
+
+versions = Table(
+    "hotbay_versions",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("image", String, primary_key=True),
+    Column("version", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("contributions", JSON, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+operations = Table(
+    "hotbay_operations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("plugin", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("switched", Boolean, nullable=False, default=False),
+    Column("plan", JSON, nullable=False),
+    Column("result", JSON),
+    Column("error", JSON),
+    Column("pid", Integer, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("finished_at", String),
+    sqlite_autoincrement=True,
+)
+
+steps = Table(
+    "hotbay_steps",
+    metadata,
+    Column("operation", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("verb", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("record", JSON),
+    Column("seconds", Float),
+    Column("error", Text),
+)
+
+ledger = Table(
+    "hotbay_ledger",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("checksum", String, nullable=False),
+    Column("down", Text),
+    Column("undo", JSON),
+    Column("operation", Integer, nullable=False),
+    Column("applied_at", String, nullable=False),
+)
+
+plugin_settings = Table(
+    "hotbay_settings",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("secrets", JSON, nullable=False),
+)
+
+audit = Table(
+    "hotbay_audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("plugin", String, nullable=False),
+    Column("before", String, nullable=False, default=""),
+    Column("after", String, nullable=False, default=""),
+    Column("result", String, nullable=False),
+    Column("operation", Integer),
+    Column("detail", JSON),
+    sqlite_autoincrement=True,
+)
+
+refusals = Table(
+    "hotbay_refusals",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the microsecond."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine whose `begin()` takes the write lock at once; nothing autocommits behind SQLAlchemy's back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10.0},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(raw: sqlite3.Connection, _record: object) -> None:
+        raw.execute("PRAGMA busy_timeout=10000")
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        readonly = connection.get_execution_options().get("hotbay_readonly", False)
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Store:
+    """The registry of one host. `write()` is for the holder of the lease; reading needs nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine = sqlite_engine(path)
+        try:
+            with self.engine.begin() as connection:
+                metadata.create_all(connection)
+                fresh = upsert(meta).values(name="epoch", value=uuid.uuid4().hex)
+                connection.execute(fresh.on_conflict_do_nothing())
+        except Exception as error:
+            raise StateError(
+                f"the database {path} can't be used: {error}",
+                mend="check the file's path, rights and integrity",
+            ) from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view."""
+        with self.engine.connect().execution_options(hotbay_readonly=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    # ── live rows ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def all_live(self) -> dict[str, Live]:
+        """All live rows by plugin id, each with its candidate, from one moment."""
+        with self.read() as connection:
+            waiting: dict[str, Any] = {row.plugin: row.data for row in connection.execute(select(candidates))}
+            rows = connection.execute(select(live).order_by(live.c.plugin)).mappings().all()
+        return {row["plugin"]: _live(dict(row), waiting.get(row["plugin"])) for row in rows}
+
+    def all_candidates(self) -> dict[str, dict[str, Any]]:
+        """What operations in progress ask the workers to prepare, by plugin id."""
+        with self.read() as connection:
+            return {row.plugin: row.data for row in connection.execute(select(candidates))}
+
+    def find_live(self, plugin: str) -> Live | None:
+        """One live row, None when the plugin is not installed."""
+        return self.all_live().get(plugin)
+
+    def get_live(self, plugin: str) -> Live:
+        """One live row; raises NotFound."""
+        found = self.find_live(plugin)
+        if found is None:
+            raise NotFound(f"plugin {plugin!r} is not installed", mend="`hotbay list` shows what is")
+        return found
+
+    def rev(self) -> tuple[str, int]:
+        """The registry's epoch (a new one for each new database) and revision (grows with each change)."""
+        with self.read() as connection:
+            found = {row.name: row.value for row in connection.execute(select(meta))}
+        return str(found.get("epoch", "")), int(found.get("rev", 0))
+
+    def get_meta(self, name: str, default: Any = None) -> Any:
+        """A value of the host as a whole."""
+        with self.read() as connection:
+            row = connection.execute(select(meta.c.value).where(meta.c.name == name)).first()
+        return default if row is None else row.value
+
+    def history(self, plugin: str) -> list[dict[str, Any]]:
+        """The versions that this host ran of a plugin, the newest switch first."""
+        query = select(versions).where(versions.c.plugin == plugin).order_by(versions.c.revision.desc())
+        with self.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def applied(self, plugin: str) -> list[dict[str, Any]]:
+        """The migrations that are applied for a plugin, in order."""
+        query = select(ledger).where(ledger.c.plugin == plugin).order_by(ledger.c.number)
+        with self.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def audit_entries(self, plugin: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Who did what, the newest first."""
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if plugin:
+            query = query.where(audit.c.plugin == plugin)
+        with self.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def all_refusals(self) -> dict[str, dict[str, Any]]:
+        """Folders that could not be brought in as they are, by plugin id."""
+        with self.read() as connection:
+            return {row["plugin"]: dict(row) for row in connection.execute(select(refusals)).mappings()}
+
+    def read_settings(self, plugin: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A plugin's stored settings: plain values and encrypted ones."""
+        query = select(plugin_settings).where(plugin_settings.c.plugin == plugin)
+        with self.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return ({}, {}) if row is None else (dict(row["data"]), dict(row["secrets"]))
+
+
+def _live(row: dict[str, Any], candidate: dict[str, Any] | None) -> Live:
+    row["state"] = State(row["state"])
+    row["contributions"] = Contributions.from_json(row["contributions"])
+    row["grants"] = tuple(row["grants"])
+    return Live(**row, candidate=candidate)
+
+
+# ── writing: each function is part of the caller's transaction ──────────────────────────────────────────────────
+
+
+def bump_rev(connection: Connection) -> int:
+    """Count a change of the registry."""
+    row = connection.execute(select(meta.c.value).where(meta.c.name == "rev")).first()
+    value = int(row.value if row is not None else 0) + 1
+    set_meta(connection, "rev", value)
+    return value
+
+
+def set_meta(connection: Connection, name: str, value: Any) -> None:
+    """Store a value of the host as a whole."""
+    statement = upsert(meta).values(name=name, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+def put_live(connection: Connection, row: Live) -> None:
+    """Insert or replace a live row, and remember its version in the history."""
+    values = {column.name: getattr(row, column.name) for column in live.columns}
+    values |= {
+        "state": row.state.value,
+        "contributions": row.contributions.to_json(),
+        "grants": list(row.grants),
+    }
+    statement = upsert(live).values(**values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    _remember(connection, row, values)
+    bump_rev(connection)
+
+
+def _remember(connection: Connection, row: Live, values: dict[str, Any]) -> None:
+    names = ("plugin", "image", "version", "sha256", "source", "revision", "manifest", "contributions")
+    record = {name: values[name] for name in names} | {"at": row.updated_at}
+    statement = upsert(versions).values(**record)
+    connection.execute(statement.on_conflict_do_update(index_elements=["plugin", "image"], set_=record))
+
+
+def remove_live(connection: Connection, plugin: str) -> None:
+    """Delete all that the registry knows of a plugin, but for the ledger, the audit and the journal."""
+    for table in (live, versions, candidates, plugin_settings, refusals):
+        connection.execute(delete(table).where(table.c.plugin == plugin))
+    bump_rev(connection)
+
+
+def forget_versions(connection: Connection, plugin: str, images: list[str]) -> None:
+    """Remove versions from a plugin's history."""
+    connection.execute(delete(versions).where(versions.c.plugin == plugin, versions.c.image.in_(images)))
+
+
+def set_candidate(connection: Connection, plugin: str, data: dict[str, Any] | None) -> None:
+    """Ask the workers to prepare something for a plugin, or no longer."""
+    connection.execute(delete(candidates).where(candidates.c.plugin == plugin))
+    if data is not None:
+        connection.execute(insert(candidates).values(plugin=plugin, data=data))
+
+
+def record_migrations(connection: Connection, plugin: str, done: list[dict[str, Any]], operation: int) -> None:
+    """Write applied migrations (number, name, checksum, down script, undo statements) into the ledger."""
+    for item in done:
+        row = {**item, "plugin": plugin, "operation": operation, "applied_at": now()}
+        connection.execute(insert(ledger).values(**row))
+
+
+def forget_migrations(connection: Connection, plugin: str, numbers: list[int] | None = None) -> None:
+    """Remove migrations from the ledger: some, or all."""
+    statement = delete(ledger).where(ledger.c.plugin == plugin)
+    connection.execute(statement if numbers is None else statement.where(ledger.c.number.in_(numbers)))
+
+
+def put_settings(connection: Connection, plugin: str, data: dict[str, Any], secrets: dict[str, Any]) -> None:
+    """Store a plugin's settings and make its workers look."""
+    values = {"plugin": plugin, "data": data, "secrets": secrets}
+    statement = upsert(plugin_settings).values(**values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    connection.execute(update(live).where(live.c.plugin == plugin).values(settings_rev=live.c.settings_rev + 1))
+    bump_rev(connection)
+
+
+def set_problem(connection: Connection, plugin: str, problem: str) -> None:
+    """Note on a live row why it does not serve; the empty text clears it."""
+    connection.execute(update(live).where(live.c.plugin == plugin).values(problem=problem))
+    bump_rev(connection)
+
+
+def put_refusal(connection: Connection, plugin: str, digest: str, problem: str) -> None:
+    """Remember why a folder with this content was not brought in, so that it is not tried for ever."""
+    values = {"plugin": plugin, "digest": digest, "problem": problem, "at": now()}
+    statement = upsert(refusals).values(**values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    bump_rev(connection)
+
+
+def clear_refusal(connection: Connection, plugin: str) -> None:
+    """Forget why a folder was not brought in."""
+    if connection.execute(delete(refusals).where(refusals.c.plugin == plugin)).rowcount:
+        bump_rev(connection)
+
+
+def add_audit(connection: Connection, **values: Any) -> None:
+    """Append an audit entry: actor, action, plugin, before, after, result, operation, detail."""
+    connection.execute(insert(audit).values(at=now(), **values))
+
+
+def version_of(row: Live) -> Version:
+    """The package that a live row runs."""
+    return Version(row.plugin, row.version, row.sha256, row.image, row.source)

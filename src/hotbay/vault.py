@@ -1,0 +1,106 @@
+"""Plugins' settings: validated by their model, stored in the registry, secrets encrypted at rest.
+
+Secrets are the fields that the model types as `SecretStr` or `SecretBytes` (pydantic writes `format: password` into
+the schema). They are encrypted with Fernet (AES-128-CBC and HMAC-SHA256) under the host's own key, `secret.key` in the
+home folder, and never answered.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from hotbay import store
+from hotbay.errors import StateError
+from hotbay.store import Store
+
+MASK = "********"
+
+
+class Vault:
+    """Reads and writes plugins' settings."""
+
+    def __init__(self, registry: Store, key_file: Path) -> None:
+        self.store = registry
+        self.key_file = key_file
+        self._cipher: Fernet | None = None
+
+    def read(self, plugin: str) -> dict[str, Any]:
+        """All stored values, secrets in the clear: for the plugin only."""
+        plain, secrets = self.store.read_settings(plugin)
+        return plain | {name: self._decrypt(plugin, name, text) for name, text in secrets.items()}
+
+    def show(self, plugin: str, schema: dict[str, Any] | None) -> dict[str, Any]:
+        """What may be shown: plain values over the model's defaults, and a mask for each secret that is set."""
+        plain, secrets = self.store.read_settings(plugin)
+        fields = (schema or {}).get("properties", {})
+        hidden = secret_fields(schema)
+        values = {name: item["default"] for name, item in fields.items() if "default" in item and name not in hidden}
+        return values | plain | dict.fromkeys(secrets, MASK)
+
+    def merge(self, plugin: str, changes: dict[str, Any], schema: dict[str, Any] | None) -> dict[str, Any]:
+        """The values as they would be after `changes`; None removes a value, the mask leaves a secret as it is."""
+        values = self.read(plugin)
+        hidden = secret_fields(schema)
+        for name, value in changes.items():
+            if name in hidden and value == MASK:
+                continue
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        return values
+
+    def write(self, plugin: str, values: dict[str, Any], schema: dict[str, Any] | None) -> None:
+        """Store validated values whole, secrets encrypted."""
+        hidden = secret_fields(schema)
+        plain = {name: value for name, value in values.items() if name not in hidden}
+        secrets = {name: self._encrypt(str(value)) for name, value in values.items() if name in hidden and value != ""}
+        with self.store.write() as connection:
+            store.put_settings(connection, plugin, plain, secrets)
+
+    def _encrypt(self, text: str) -> str:
+        return self._fernet().encrypt(text.encode()).decode()
+
+    def _decrypt(self, plugin: str, name: str, text: str) -> str:
+        try:
+            return self._fernet().decrypt(text.encode()).decode()
+        except InvalidToken:
+            raise StateError(
+                f"the secret {name} of {plugin} can't be decrypted with {self.key_file}",
+                mend="restore the key file, or set the secret anew",
+            ) from None
+
+    def _fernet(self) -> Fernet:
+        if self._cipher is None:
+            self._cipher = Fernet(self._key())
+        return self._cipher
+
+    def _key(self) -> bytes:
+        """The host's key; made once, readable by its owner only, whoever of several processes comes first."""
+        self.key_file.parent.mkdir(parents=True, exist_ok=True)
+        if not self.key_file.exists():
+            temporary = self.key_file.with_name(f".{self.key_file.name}.{os.getpid()}")
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as stream:
+                stream.write(Fernet.generate_key())
+                stream.flush()
+                os.fsync(stream.fileno())
+            with suppress(FileExistsError):
+                os.link(temporary, self.key_file)
+            temporary.unlink()
+        return self.key_file.read_bytes()
+
+
+def secret_fields(schema: dict[str, Any] | None) -> frozenset[str]:
+    """The names of a schema's write-only fields (pydantic's `SecretStr`, optional or not)."""
+    fields = (schema or {}).get("properties", {})
+    return frozenset(name for name, item in fields.items() if _is_secret(item))
+
+
+def _is_secret(item: dict[str, Any]) -> bool:
+    return bool(item.get("writeOnly")) or any(_is_secret(choice) for choice in item.get("anyOf", ()))

@@ -1,0 +1,178 @@
+"""Follows the plugins folder: `mv _x x` activates, `mv x _x` deactivates, a new folder installs, changed content is an
+upgrade, a deleted folder uninstalls. One worker at a time watches; everything goes through plan → journal → apply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from hotbay import store
+from hotbay.apply import Applier
+from hotbay.draft import Request
+from hotbay.errors import HotbayError, LeaseHeld, Superseded
+from hotbay.folder import digest
+from hotbay.folders import Found
+from hotbay.follow import Follower
+from hotbay.model import Kind, Live
+from hotbay.package import read_manifest
+from hotbay.presence import Lease
+from hotbay.settings import Settings
+
+log = logging.getLogger("hotbay.watch")
+_DEEP_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A folder's content as it was at a look: its stamp and its digest."""
+
+    stamp: tuple[int, int]
+    digest: str
+
+
+class Registrar:
+    """Compares folders with rows, and closes the gap. Runs in a thread; remembers stamps to hash only what changed."""
+
+    def __init__(self, applier: Applier) -> None:
+        self.applier = applier
+        self._seen: dict[str, Seen] = {}
+        self._settling: dict[str, tuple[int, int]] = {}
+
+    def look(self) -> list[str]:
+        """One pass; answers what was done (for tests and the log). A folder that is still being written waits."""
+        return [done for request in self._wishes() if (done := self._carry_out(request))]
+
+    def _wishes(self) -> list[Request]:
+        folders = self.applier.folders.scan()
+        rows = self.applier.store.all_live()
+        if rows and not folders and not self.applier.folders.read_registry():
+            log.error("%s is empty: it was lost, not emptied; nothing is uninstalled", self.applier.folders.root)
+            return []
+        wanted = [request for item in folders.values() if (request := self._wish(item, rows.get(item.plugin)))]
+        return wanted + [Request(Kind.UNINSTALL, plugin, force=True) for plugin in rows if plugin not in folders]
+
+    def _wish(self, found: Found, row: Live | None) -> Request | None:
+        try:
+            content = self._content(found)
+        except (HotbayError, OSError) as error:
+            self._refuse(found.plugin, "unreadable", str(error))
+            return None
+        if not content or self._refused(found, content):
+            return None
+        if row is None:
+            return Request(Kind.INSTALL, found.plugin, folder=found, inactive=not found.active)
+        if row.image != content:
+            return self._changed(found, row)
+        if row.active != found.active:
+            kind = Kind.ACTIVATE if found.active else Kind.DEACTIVATE
+            return Request(kind, found.plugin, force=True)
+        return None
+
+    def _changed(self, found: Found, row: Live) -> Request | None:
+        """New content: forwards, or to an older version, which is a change like any other here."""
+        try:
+            version = read_manifest(found.path).version
+        except HotbayError as error:
+            self._refuse(found.plugin, self._seen[found.plugin].digest, str(error))
+            return None
+        older = Version(version) < Version(row.version)
+        return Request(Kind.UPGRADE, found.plugin, folder=found, inactive=not found.active, force=older)
+
+    def _content(self, found: Found) -> str:
+        """The digest of the folder's content, or nothing while it is being written (two equal looks are needed)."""
+        stamp = found.stamp()
+        seen = self._seen.get(found.plugin)
+        if seen is not None and seen.stamp == stamp:
+            return seen.digest
+        if seen is not None or found.plugin in self._settling:
+            if self._settling.get(found.plugin) != stamp:
+                self._settling[found.plugin] = stamp
+                return ""
+        elif not self._is_known(found):
+            self._settling[found.plugin] = stamp
+            return ""
+        self._settling.pop(found.plugin, None)
+        self._seen[found.plugin] = Seen(stamp, digest(found.path))
+        return self._seen[found.plugin].digest
+
+    def _is_known(self, found: Found) -> bool:
+        return self.applier.store.find_live(found.plugin) is not None
+
+    def _refused(self, found: Found, content: str) -> bool:
+        """The same content was refused before: it is not tried again until it changes or is renamed."""
+        earlier = self.applier.store.all_refusals().get(found.plugin)
+        return earlier is not None and earlier["digest"] == f"{content}:{found.active}"
+
+    def _carry_out(self, request: Request) -> str:
+        try:
+            # Another actor may have changed rows and folders while we waited for the lease: the wish must still stand.
+            self.applier.run(request, unless=lambda: request not in self._wishes())
+        except (LeaseHeld, Superseded):
+            return ""
+        except HotbayError as error:
+            log.error("the folder of %s was not brought in: %s", request.plugin, error)
+            seen = self._seen.get(request.plugin)
+            active = request.folder.active if request.folder else request.kind is Kind.ACTIVATE
+            self._refuse(request.plugin, f"{seen.digest}:{active}" if seen else "", str(error))
+            return f"refused {request.kind} {request.plugin}"
+        return f"{request.kind} {request.plugin}"
+
+    def _refuse(self, plugin: str, content: str, problem: str) -> None:
+        with self.applier.store.write() as connection:
+            store.put_refusal(connection, plugin, content, problem)
+
+
+class Watch:
+    """One worker's part in watching: it competes for the job, and looks while it has it."""
+
+    def __init__(self, settings: Settings, follower: Follower, applier: Applier) -> None:
+        self.settings = settings
+        self.follower = follower
+        self.registrar = Registrar(applier)
+        self._lease = Lease(settings.run / "watch")
+        self._fd: int | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Compete from now on."""
+        if self.settings.watch:
+            self._task = asyncio.create_task(self._watch(), name="hotbay watch")
+
+    async def stop(self) -> None:
+        """Stop looking; an operation in progress is finished first."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    async def _watch(self) -> None:
+        deep, stamp = 0.0, -1
+        while not self._stopping.is_set():
+            if self._fd is None:
+                self._fd = self._lease.try_acquire()
+            deep -= self.settings.watch_seconds
+            if self._fd is not None:
+                now = self.settings.plugins.stat().st_mtime_ns if self.settings.plugins.is_dir() else 0
+                if now != stamp or deep <= 0:
+                    stamp, deep = now, _DEEP_SECONDS
+                    await self._look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self.settings.watch_seconds)
+
+    async def _look(self) -> None:
+        try:
+            done = await asyncio.to_thread(self.registrar.look)
+        except Exception:
+            log.exception("looking at the plugins folder failed; the next look tries again")
+        else:
+            for item in done:
+                log.info("plugins folder: %s", item)

@@ -1,0 +1,84 @@
+"""How an actor runs a plugin's code itself: on a loop of its own, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from hotbay.activate import Host, Image, Limits
+from hotbay.activate.context import PluginContext
+from hotbay.activate.inprocess import InProcess, InProcessGeneration
+from hotbay.follow import in_thread
+from hotbay.model import Contributions
+from hotbay.settings import Settings
+
+T = TypeVar("T")
+
+
+class LocalWorkshop:
+    """Implements `steps.Workshop` with the in-process runtime."""
+
+    def __init__(self, host: Host, context: Callable[[Image, int], PluginContext], settings: Settings) -> None:
+        limits = Limits(settings.start_seconds, settings.health_seconds)
+        self.settings = settings
+        self._runtime = InProcess(host, context, settings.api_prefix, limits)
+
+    def try_out(self, image: Image) -> Contributions:
+        """Load, start, check, stop and unload a plugin here. Raises ActivationFailed."""
+
+        async def start(generation: InProcessGeneration) -> Contributions:
+            await generation.start()
+            await generation.health()
+            return generation.contributions
+
+        return _run(self._with(image, start))
+
+    def with_addon(self, image: Image, work: Callable[[Any], None]) -> None:
+        """Call `work` with the plugin's addon object, or not at all when it has none."""
+
+        async def call(generation: InProcessGeneration) -> None:
+            if generation.capabilities.addon is not None:
+                work(generation.capabilities.addon)
+
+        _run(self._with(image, call))
+
+    def settings_model(self, image: Image, use: Callable[[Any], T]) -> T:
+        """Call `use` with the plugin's settings model (None when it has none) while its code is loaded."""
+
+        async def call(generation: InProcessGeneration) -> T:
+            return use(generation.capabilities.settings)
+
+        return _run(self._with(image, call))
+
+    async def _with(self, image: Image, work: Callable[[InProcessGeneration], Awaitable[T]]) -> T:
+        generation = self._runtime.create(image)
+        try:
+            await in_thread(generation.load, self.settings.start_seconds, f"load {generation.plugin}")
+            return await work(generation)
+        finally:
+            await generation.stop()
+            await generation.unload()
+
+
+def _run(work: Awaitable[T]) -> T:
+    """Run a coroutine to its end on a new loop in a new thread: the caller may be inside a loop of its own."""
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    async def main() -> T:
+        return await work
+
+    def target() -> None:
+        try:
+            results.append(asyncio.run(main()))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            failures.append(error)
+
+    thread = threading.Thread(target=target, name="hotbay workshop", daemon=True)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
