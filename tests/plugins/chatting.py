@@ -23,6 +23,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from hotbay.guard import Grant, plugin_engine
+from hotbay.migrate import Migrator
+from hotbay.migrations import read_migrations
 from hotbay_sdk.plugin import bind
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "ai_chatbot"
@@ -82,9 +84,7 @@ class Loaded:
 def loaded(plugin: Path, database: Path, version: str = "1.1.0") -> Iterator[Loaded]:
     """Import the plugin's backend as a generation and forget it afterwards."""
     name = f"generation_{next(_numbers)}"
-    manifest = json.loads((plugin / "metadata.json").read_text("utf-8"))
-    grant = Grant("ai_chatbot", tables=frozenset(manifest["database"]["tables"]))
-    engine = plugin_engine(database, grant)
+    engine = plugin_engine(database, grant_of(plugin))
     context = Given(Tables(engine), None, database.parent, version=version)
     bind(name, context)  # type: ignore[arg-type]
     try:
@@ -109,19 +109,17 @@ def _import_package(name: str, folder: Path) -> ModuleType:
     return module
 
 
-def run_sql(database: Path, script: str) -> None:
-    """Run a script in one transaction."""
-    db = sqlite3.connect(database, isolation_level=None)
-    try:
-        db.executescript(f"BEGIN IMMEDIATE;\n{script}\nCOMMIT;")
-    finally:
-        db.close()
+def grant_of(plugin: Path) -> Grant:
+    """What the manifest makes the plugin's own."""
+    manifest = json.loads((plugin / "metadata.json").read_text("utf-8"))
+    return Grant("ai_chatbot", tables=frozenset(manifest["database"]["tables"]))
 
 
-def migrate(plugin: Path, database: Path) -> None:
-    """Run all the plugin's migrations."""
-    for script in sorted((plugin / "migrations").glob("*.up.sql")):
-        run_sql(database, script.read_text("utf-8"))
+def migrate(plugin: Path, database: Path, after: int = 0) -> None:
+    """Run the plugin's migrations with a higher number than `after`, as the host does."""
+    wanted = [migration for migration in read_migrations(plugin) if migration.number > after]
+    with Migrator(database, grant_of(plugin)).transaction() as transaction:
+        transaction.apply(wanted)
 
 
 @dataclass
