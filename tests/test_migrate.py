@@ -373,3 +373,23 @@ def test_the_checks_see_what_a_transaction_was_given(migrator: Migrator) -> None
     with migrator.transaction() as transaction:
         assert isinstance(transaction, Transaction)
         assert transaction.snapshot() == transaction.catalogue()
+
+
+def commit_below_sqlalchemy(db: Session) -> None:
+    db.execute(sa.text("INSERT INTO sessions (name) VALUES ('x')"))
+    db.connection().connection.commit()
+
+
+def test_a_commit_of_the_driver_keeps_the_work_for_the_end(host: Path, migrator: Migrator) -> None:
+    with migrator.transaction() as transaction:
+        transaction.run(commit_below_sqlalchemy)
+        assert rows(host, "SELECT name FROM sessions") == []
+    assert rows(host, "SELECT name FROM sessions") == [("x",)]
+
+
+def test_a_failed_fts_table_does_not_make_a_hosts_table_its_shadow(migrator: Migrator) -> None:
+    with migrator.transaction() as transaction:
+        with pytest.raises((GuardDenied, sqlite3.Error)):
+            transaction.execute("CREATE VIRTUAL TABLE notes USING fts5 (a)")
+        with pytest.raises(GuardDenied):
+            transaction.execute("DELETE FROM notes_data")
