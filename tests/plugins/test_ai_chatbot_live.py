@@ -90,6 +90,7 @@ def test_events_need_the_token(guest: Guest) -> None:
 def test_events_end_when_the_generation_closes(closing: Chat, guest: Guest) -> None:
     with listening(f"{guest.url}/events", **guest.headers) as events:
         next(events)
+        time.sleep(0.5)  # the stream waits for news by now
         begun = time.monotonic()
         closing.plugin.context.closing = True
         assert list(events) == []
@@ -158,6 +159,7 @@ def test_websocket_needs_the_token(guest: Guest) -> None:
 def test_websocket_closes_politely(closing: Chat, guest: Guest) -> None:
     with connect(ws_url(guest), close_timeout=2) as socket:
         socket.recv(5)
+        time.sleep(0.5)  # the stream waits for news by now
         closing.plugin.context.closing = True
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(5)
