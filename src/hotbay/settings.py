@@ -15,6 +15,7 @@ from hotbay.errors import InvalidConfig, Problem
 CONFIG_NAME = "hotbay.toml"
 _PATHS = ("home", "local_packages", "app_dir")
 _SQLITE = "sqlite:///"
+_MEMORY = _SQLITE + ":memory:"
 _toml: dict[str, Any] = {}
 
 
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     def _engine(cls, value: str) -> str:
         if value and not value.startswith(_SQLITE):
             raise ValueError("must be a SQLite URL, for example sqlite:///var/billing.db")
-        if value in (_SQLITE, _SQLITE + ":memory:"):
+        if value in (_SQLITE, _MEMORY):
             raise ValueError("must name a file: the workers share the database")
         return value
 
@@ -119,6 +120,11 @@ class Settings(BaseSettings):
         return self.home / "data"
 
     @property
+    def documents(self) -> Path:
+        """Plugins' OpenAPI documents by content hash; a cache."""
+        return self.home / "cache" / "openapi"
+
+    @property
     def logs(self) -> Path:
         """One log file a plugin."""
         return self.home / "logs"
@@ -156,7 +162,7 @@ def _read(path: Path) -> dict[str, Any]:
         if isinstance(data.get(name), str):
             data[name] = str(base / data[name])
     url = data.get("database_url")
-    if isinstance(url, str) and url.startswith(_SQLITE) and url != _SQLITE:
+    if isinstance(url, str) and url.startswith(_SQLITE) and url not in (_SQLITE, _MEMORY):
         data["database_url"] = _SQLITE + str(base / url.removeprefix(_SQLITE))
     aliases = {"plugin_source": "PLUGIN_SOURCE", "plugin_server_url": "PLUGIN_SERVER_URL"}
     return {aliases.get(name, name): value for name, value in data.items()}
