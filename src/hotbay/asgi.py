@@ -21,6 +21,7 @@ from hotbay.apply import Applier, Progress
 from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
+from hotbay.documents import Documents
 from hotbay.facts import HOST_ROUTES, gather
 from hotbay.follow import Follower
 from hotbay.frameworks import FrameworkHost, host_route_paths, merged_openapi
@@ -83,6 +84,7 @@ class Hotbay:
         self.vault = Vault(self.store, self.settings.home / "secret.key")
         self.host = FrameworkHost(app)
         self.catalog = Catalog(self.settings)
+        self.documents = Documents(self.settings.documents)
         self.started = False
         self.follower: Follower
         self.feed: Feed
@@ -127,7 +129,7 @@ class Hotbay:
     def openapi_parts(self) -> list[tuple[str, dict[str, Any]]]:
         """The active plugins' parts of the OpenAPI document."""
         servings = self.follower.dispatcher.table.servings.values()
-        return [(item.plugin, found) for item in servings if (found := item.live.contributions.openapi)]
+        return [(item.plugin, self.documents.of(item.live.image, item.generation)) for item in servings]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be the application, for hosts that are not Starlette; Starlette hosts are served as they are."""
@@ -158,7 +160,7 @@ class Hotbay:
         self.workshop = LocalWorkshop(self.host, make, self.settings)
         self.follower.claims = self.claims
         self.feed = Feed(self)
-        self.follower.on_change.append(self.feed.changed)
+        self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
         await asyncio.to_thread(self.applier("recovery").recover_at_start)
         # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
@@ -207,6 +209,14 @@ class Hotbay:
             await self.api(scope, receive, send)
         else:
             await self.follower.dispatcher.serve(scope, receive, send, self.host.not_found)
+
+    def _keep_documents(self) -> None:
+        """Write the documents of newly loaded plugins down, off the loop and off the way of the switch."""
+        servings = self.follower.dispatcher.table.servings.values()
+        fresh = {item.live.image: item.generation for item in servings if item.generation is not None}
+        missing = {image: found for image, found in fresh.items() if not self.documents.has(image)}
+        if missing:
+            self.follower.keep(self.documents.keep(missing), "hotbay documents")
 
     def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
         """Paths of plugins that are known and not active."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import plan as plans
-from hotbay.errors import BadInput, NotFound, Refused, Unresolvable
+from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.images import Images
 from hotbay.migrate import owned_tables
@@ -112,6 +112,7 @@ class Drafter:
         live = self.store.all_live()
         resolution = self._resolve(request, manifest, live)
         old = live.get(target.plugin)
+        self._refuse_strangers(manifest, live)
         pending, params = self._expansion(request, manifest, package.root, old)
         rests = old is not None and not old.active and request.folder is None
         state = State.INACTIVE if request.inactive or rests else State.ACTIVE
@@ -203,6 +204,17 @@ class Drafter:
             params["restore"] = str(self._export_file(request, manifest))
             pending.append("restored rows")
         return pending, params
+
+    def _refuse_strangers(self, manifest: Manifest, live: Mapping[str, Live]) -> None:
+        """Tables that would be the plugin's by name, but that it did not leave here: it must not drop them later."""
+        if manifest.id in live or self.store.applied(manifest.id):
+            return
+        found = owned_tables(self.settings.database_path, grant_for(manifest, live))
+        if found:
+            rule = "exists already and is not the plugin's"
+            problems = tuple(Problem("database.tables", rule, name) for name in found)
+            mend = "rename the plugin's tables, or move the old ones away (`hotbay doctor` names orphans)"
+            raise Conflict(f"{manifest.id} {manifest.version} claims what is taken", problems=problems, mend=mend)
 
     def _refuse_changed(self, manifest: Manifest, root: Path, ledger: list[dict[str, Any]]) -> None:
         """A migration that ran must not be another one now: the tables would not be what the code expects."""

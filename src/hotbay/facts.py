@@ -7,13 +7,14 @@ import importlib.util
 import platform
 import sqlite3
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import hotbay
 from hotbay.resolve import HostFacts
 from hotbay.store import Store
+from hotbay_sdk.rules import RESERVED
 
 HOST_ROUTES = "host_routes"
-_RESERVED = frozenset({"api", "hotbay", "host"})
 
 
 class Installed(Mapping[str, str]):
@@ -37,9 +38,17 @@ class Modules(frozenset[str]):
 
     def __contains__(self, name: object) -> bool:
         try:
-            return isinstance(name, str) and importlib.util.find_spec(name) is not None
+            spec = importlib.util.find_spec(name) if isinstance(name, str) else None
         except (ImportError, ValueError):
             return False
+        # A folder without __init__.py counts where packages are installed, not where somebody's folders happen to be.
+        return spec is not None and (
+            spec.origin is not None or any(map(_installed, spec.submodule_search_locations or ()))
+        )
+
+
+def _installed(folder: str) -> bool:
+    return any(part in ("site-packages", "dist-packages") for part in Path(folder).parts)
 
 
 def gather(registry: Store) -> HostFacts:
@@ -50,7 +59,7 @@ def gather(registry: Store) -> HostFacts:
         python=platform.python_version(),
         distributions=Installed(),
         modules=Modules(),
-        reserved=_RESERVED | {part for route in routes if (part := route.strip("/").partition("/")[0])},
+        reserved=RESERVED | {part for route in routes if (part := route.strip("/").partition("/")[0])},
         routes=routes,
         tables=_tables(registry),
     )

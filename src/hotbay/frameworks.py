@@ -43,9 +43,8 @@ class FrameworkHost:
         outer = APIRouter(dependency_overrides_provider=self._app)
         outer.include_router(router, prefix="" if _has_prefix(router, prefix) else prefix)
         routes = tuple(route for item in outer.routes for route in paths_of(item))
-        document = get_openapi(title="", version="", routes=outer.routes)
         app = outer if self._app is not None else _complete(outer)
-        return Mounted(app, routes, (), {key: document[key] for key in ("paths", "components") if key in document})
+        return Mounted(app, routes, (), lambda: _document(outer))
 
     def collect(self, register: Callable[[Any], Any]) -> Any:
         """Seed 002: `register_routes(app)` gets a router, which has `include_router` and the route decorators."""
@@ -66,6 +65,11 @@ class FrameworkHost:
             from hotbay.serve import respond_json
 
             await respond_json(send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
+
+
+def _document(router: APIRouter) -> dict[str, Any]:
+    document = get_openapi(title="", version="", routes=router.routes)
+    return {key: document[key] for key in ("paths", "components") if key in document}
 
 
 def _complete(router: APIRouter) -> Any:
@@ -94,7 +98,10 @@ def _has_prefix(router: APIRouter, prefix: str) -> bool:
 
 def paths_of(route: Any) -> Iterable[model.Route]:
     """The paths of a route, a mount, or what FastAPI makes of an included router."""
-    if hasattr(route, "effective_candidates"):
+    inner = getattr(route, "starlette_route", None)
+    if inner is not None:
+        yield from paths_of(inner)
+    elif hasattr(route, "effective_candidates"):
         for item in route.effective_candidates():
             yield from paths_of(item)
     elif isinstance(route, Mount):

@@ -69,7 +69,6 @@ class Contributions:
     services: tuple[str, ...] = ()
     settings_schema: dict[str, Any] | None = None
     eager: bool = False
-    openapi: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON for the live row."""
@@ -87,7 +86,6 @@ class Contributions:
             **{name: tuple(data.get(name, ())) for name in lists},
             settings_schema=data.get("settings_schema"),
             eager=bool(data.get("eager")),
-            openapi=data.get("openapi"),
         )
 
 

@@ -469,6 +469,7 @@ class Prune:
         for image in params["images"]:
             if image not in used:
                 bench.images.remove(image)
+                (bench.settings.documents / f"{image}.json").unlink(missing_ok=True)
         if params.get("data"):
             shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
         return {}

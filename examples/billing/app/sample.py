@@ -116,10 +116,7 @@ def fill(connection: Connection, today: date) -> None:
     random = Random(7)  # noqa: S311 (sample data, no secret)
     customers, orders = _customers(random, today), _orders(random, today)
     invoices, lines, payments = _bills(random, today, orders)
-    products = [
-        {"sku": p[0], "name": p[1], "description": p[2], "price_cents": p[3], "active": True}
-        for p in PRODUCTS
-    ]
+    products = [{"sku": p[0], "name": p[1], "description": p[2], "price_cents": p[3], "active": True} for p in PRODUCTS]
     tables: list[tuple[type[Base], Rows]] = [
         (Customer, customers), (Product, products), (Order, orders),
         (Invoice, invoices), (InvoiceLine, lines), (Payment, payments),

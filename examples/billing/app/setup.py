@@ -65,24 +65,18 @@ def _logins(connection: Connection, wanted: str) -> str:
 
 
 def _create(connection: Connection, password_hash: str) -> None:
-    customer = connection.execute(
-        select(Customer.id, Customer.name).where(Customer.email == CUSTOMER)
-    ).first()
+    customer = connection.execute(select(Customer.id, Customer.name).where(Customer.email == CUSTOMER)).first()
     admin = {"email": ADMIN, "name": "Admin", "role": "admin", "customer_id": None}
     people = [admin]
     if customer:
-        people.append(
-            {"email": CUSTOMER, "name": customer.name, "role": "customer", "customer_id": customer.id}
-        )
+        people.append({"email": CUSTOMER, "name": customer.name, "role": "customer", "customer_id": customer.id})
     connection.execute(insert(User), [{**person, "password_hash": password_hash} for person in people])
 
 
 def _change(connection: Connection, password_hash: str) -> None:
     changed = select(User.id).where(User.email.in_((ADMIN, CUSTOMER)))
     connection.execute(delete(UserSession).where(UserSession.user_id.in_(changed)))
-    connection.execute(
-        update(User).where(User.email.in_((ADMIN, CUSTOMER))).values(password_hash=password_hash)
-    )
+    connection.execute(update(User).where(User.email.in_((ADMIN, CUSTOMER))).values(password_hash=password_hash))
 
 
 def announce(password: str) -> None:

@@ -119,7 +119,6 @@ class InProcessGeneration:
             services=tuple(sorted(mark.name for mark, _ in found.of("service"))),
             settings_schema=model.model_json_schema() if is_model(model) else None,
             eager=self._eager(),
-            openapi=mounted.openapi if mounted else None,
         )
 
     def _eager(self) -> bool:
@@ -177,6 +176,11 @@ class InProcessGeneration:
         context.replace_settings(model.model_validate(stored) if model is not None else stored)
         if self.capabilities.on_settings is not None:
             await call(self.capabilities.on_settings, context, context.settings)
+
+    def document(self) -> dict[str, Any]:
+        """Its part of the OpenAPI document."""
+        mounted = self._mounted
+        return mounted.openapi() if mounted is not None and mounted.openapi is not None else {}
 
     def close(self) -> None:
         """Set `context.closing`."""

@@ -90,13 +90,41 @@ def _own_builtins(private: str, publics: Sequence[str]) -> dict[str, Any]:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        if level == 0:
-            for public in publics:
-                if name == public or name.startswith(public + "."):
-                    return real(private + name[len(public) :], globals, locals, fromlist or (), 0)
+        for public in publics if level == 0 else ():
+            if name == public or name.startswith(public + "."):
+                found = real(private + name[len(public) :], globals, locals, fromlist or (), 0)
+                return found if fromlist else _trunk(public, found)
+            above, _, last = public.rpartition(".")
+            if name == above and last in (fromlist or ()):
+                others = tuple(item for item in fromlist or () if item != last)
+                if others:
+                    real(name, globals, locals, others, 0)
+                return _Branch(above, last, real(private, globals, locals, (), 0))
         return real(name, globals, locals, fromlist or (), level)
 
     return {**vars(builtins), "__import__": own_import}
+
+
+class _Branch(ModuleType):
+    """What `addons` is to a plugin: its own generation below its name, and else the host's module, if there is one."""
+
+    def __init__(self, name: str, child: str, value: ModuleType) -> None:
+        super().__init__(name)
+        setattr(self, child, value)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(importlib.import_module(self.__name__), name)
+        except ModuleNotFoundError:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+
+
+def _trunk(public: str, root: ModuleType) -> ModuleType:
+    """What `import addons.x.models` binds: the module of the first name, from which the others are reached."""
+    while "." in public:
+        public, _, last = public.rpartition(".")
+        root = _Branch(public, last, root)
+    return root
 
 
 def open_package(private: str, folder: Path, plugin: str) -> ModuleType:

@@ -24,9 +24,7 @@ async def _save(db: AsyncSession, email: str) -> None:
 
 
 @router.get("")
-async def find(
-    db: Database, user: AnyUser, paging: Pages, q: str = "", country: str = ""
-) -> Page[CustomerOut]:
+async def find(db: Database, user: AnyUser, paging: Pages, q: str = "", country: str = "") -> Page[CustomerOut]:
     """Customers by name; `q` looks into name, e-mail and company."""
     query = select(Customer).where(*own(user, Customer.id)).order_by(Customer.name, Customer.id)
     if q:

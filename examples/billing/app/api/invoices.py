@@ -34,9 +34,7 @@ class Wanted:
 
 
 @router.get("")
-async def find(
-    db: Database, user: AnyUser, paging: Pages, wanted: Annotated[Wanted, Depends()]
-) -> Page[InvoiceOut]:
+async def find(db: Database, user: AnyUser, paging: Pages, wanted: Annotated[Wanted, Depends()]) -> Page[InvoiceOut]:
     """Invoices, newest first."""
     query = select(Invoice).where(*own(user, Invoice.customer_id)).order_by(Invoice.id.desc())
     if wanted.status:

@@ -15,9 +15,7 @@ router = APIRouter(prefix="/orders", tags=["orders"])
 
 
 @router.get("")
-async def find(
-    db: Database, user: AnyUser, paging: Pages, status: str = "", customer_id: int = 0
-) -> Page[OrderOut]:
+async def find(db: Database, user: AnyUser, paging: Pages, status: str = "", customer_id: int = 0) -> Page[OrderOut]:
     """Orders, newest first."""
     query = select(Order).where(*own(user, Order.customer_id)).order_by(Order.id.desc())
     if status:

@@ -36,7 +36,5 @@ async def create(db: Database, _: Admin, data: PaymentIn, plugins: ThePlugins) -
     if invoice.paid_cents == invoice.total_cents:
         invoice.status = "paid"
     await db.commit()
-    await plugins.emit(
-        "payment.received", payment=plain(PaymentOut, payment), invoice=plain(InvoiceOut, invoice)
-    )
+    await plugins.emit("payment.received", payment=plain(PaymentOut, payment), invoice=plain(InvoiceOut, invoice))
     return PaymentOut.model_validate(payment)

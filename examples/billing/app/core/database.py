@@ -88,9 +88,7 @@ def plain_engine() -> Engine:
 
 
 DATABASE = database_path()
-engine = create_async_engine(
-    f"sqlite+aiosqlite:///{DATABASE}", connect_args={"timeout": BUSY_SECONDS}, pool_size=8
-)
+engine = create_async_engine(f"sqlite+aiosqlite:///{DATABASE}", connect_args={"timeout": BUSY_SECONDS}, pool_size=8)
 _careful(engine.sync_engine)
 _reading = engine.execution_options(reads=True)
 

@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`. Both install what they need into .venv.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint unit versions bench clean help
+
+help:            ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hotbay needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); apt-get update -q && apt-get install -q -y python3-venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+demo: $(STAMP)   ## the billing host with plugins to install, on 127.0.0.1:$(PORT)
+	@exec $(BIN)/python examples/billing/demo.py --port $(PORT)
+
+test: lint unit  ## linters, types, import rules and all tests
+
+lint: $(STAMP)   ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(STAMP)   ## all tests
+	$(BIN)/python -m pytest
+
+versions: $(STAMP)  ## the core's tests on the other supported Pythons that are here
+	@sh scripts/versions.sh
+
+bench: $(STAMP)  ## all benchmarks, in their quick form
+	@for name in overhead install boot stall swap_under_load; do \
+	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py --quick --json || exit 1; done
+
+clean:           ## forget the installation and the demo's state
+	rm -rf $(VENV) .venv-3.* var .mypy_cache .pytest_cache .ruff_cache
