@@ -26,10 +26,7 @@ def make_invoice(admin: httpx.Client, customer_id: int = 1, **more: Any) -> dict
 
 
 def test_sample_data_is_there(admin: httpx.Client) -> None:
-    totals = {
-        name: admin.get(f"/{name}").json()["total"]
-        for name in ("customers", "invoices", "orders", "payments")
-    }
+    totals = {name: admin.get(f"/{name}").json()["total"] for name in ("customers", "invoices", "orders", "payments")}
     assert totals["customers"] >= 200
     assert totals["invoices"] >= 2000
     assert totals["orders"] >= 1000
@@ -215,9 +212,7 @@ def test_events_come_after_the_commit(panel: Panel, admin: httpx.Client) -> None
         with db:
             db.execute("CREATE TABLE IF NOT EXISTS probe (x)")
             seen.extend(
-                db.execute(
-                    "SELECT count(*) FROM invoices WHERE id = ?", (payload["invoice"]["id"],)
-                ).fetchone()
+                db.execute("SELECT count(*) FROM invoices WHERE id = ?", (payload["invoice"]["id"],)).fetchone()
             )
         db.close()
 
@@ -266,9 +261,7 @@ def test_overdue_check(panel: Panel, admin: httpx.Client) -> None:
 
 def setup_process(database: Path, password: str = "") -> subprocess.Popen[str]:
     hidden = ("DEMO_PASSWORD", "HOTBAY_DATABASE_URL")
-    environment = {k: v for k, v in os.environ.items() if k not in hidden} | {
-        "BILLING_DATABASE": str(database)
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in hidden} | {"BILLING_DATABASE": str(database)}
     if password:
         environment["DEMO_PASSWORD"] = password
     command = [sys.executable, "-m", "app.setup"]
