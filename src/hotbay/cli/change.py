@@ -1,0 +1,218 @@
+"""Verbs that change what is installed: plan, install, activate, deactivate, upgrade, rollback, uninstall."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hotbay.cli.progress import Reporter
+from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
+from hotbay.cli.words import seconds
+from hotbay.errors import BadInput, Refused
+from hotbay.model import DataPolicy, Kind
+
+if TYPE_CHECKING:
+    from hotbay.apply import Outcome
+    from hotbay.draft import Request
+    from hotbay.offline import OfflineHost
+
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _options(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several options as one decorator, in this order."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+_plugin = click.argument("plugin", metavar="ID", shell_complete=plugin_ids)
+_thing = click.argument("thing", metavar="ID|FILE|FOLDER", shell_complete=plugin_ids)
+_version = click.option("--version", default="", help="This version. [default: the latest, or the one before]")
+_force = click.option("--force", is_flag=True, help="Even when other plugins need it.")
+_needs = click.option("--with-requirements", is_flag=True, help="Install or activate first what it requires.")
+_wait = click.option(
+    "--wait", type=click.FloatRange(0), help="Wait so many seconds for an operation in progress. [default: configured]"
+)
+_bringing = _options(
+    _version,
+    click.option("--sha256", default="", help="Refuse a package whose file has another SHA-256."),
+    click.option("--remote", is_flag=True, help="From the repository at PLUGIN_SERVER_URL."),
+    _needs,
+)
+_installing = _options(
+    click.option("--restore", default="", metavar="latest|PATH", help="Bring back the data that an uninstall wrote."),
+    click.option("--inactive", is_flag=True, help="Install it without letting it serve."),
+)
+_data = click.option(
+    "--data",
+    type=click.Choice([policy.value for policy in DataPolicy]),
+    default=DataPolicy.EXPORT.value,
+    show_default=True,
+    help="Its tables: leave them, write them to a file and drop them, or drop them.",
+)
+
+
+@click.command(cls=Verb)
+@click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
+@_thing
+@_options(_bringing, _installing, _data, _force)
+@pass_shell
+def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str, **wishes: Any) -> None:
+    """Print the steps of an operation without taking any."""
+    with (
+        _request(Kind(kind), thing, data=DataPolicy(data), **wishes) as request,
+        _host(shell, remote=remote) as host,
+    ):
+        found = host.applier.plan(request)
+    shell.put(found.to_json(), str(found))
+
+
+@click.command(cls=Verb)
+@_thing
+@_options(_bringing, _installing, _wait)
+@pass_shell
+def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
+    """Install a plugin from the source, from a package file, or from a folder."""
+    _carry_out(shell, Kind.INSTALL, thing, remote=remote, **wishes)
+
+
+@click.command(cls=Verb)
+@_thing
+@_options(_bringing, _wait)
+@pass_shell
+def upgrade(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
+    """Replace a plugin by a newer version, without a failed request."""
+    _carry_out(shell, Kind.UPGRADE, thing, remote=remote, **wishes)
+
+
+@click.command(cls=Verb)
+@_plugin
+@_options(_needs, _wait)
+@pass_shell
+def activate(shell: Shell, /, plugin: str, **wishes: Any) -> None:
+    """Let an inactive plugin serve."""
+    _carry_out(shell, Kind.ACTIVATE, plugin, **wishes)
+
+
+@click.command(cls=Verb)
+@_plugin
+@_options(_force, _wait)
+@pass_shell
+def deactivate(shell: Shell, /, plugin: str, **wishes: Any) -> None:
+    """Let a plugin rest. Its data, settings and files stay."""
+    _carry_out(shell, Kind.DEACTIVATE, plugin, **wishes)
+
+
+@click.command(cls=Verb)
+@_plugin
+@_options(_version, _wait)
+@pass_shell
+def rollback(shell: Shell, /, plugin: str, **wishes: Any) -> None:
+    """Go back to the version before, or to another that is kept."""
+    _carry_out(shell, Kind.ROLLBACK, plugin, **wishes)
+
+
+@click.command(cls=Verb)
+@_plugin
+@_options(_data, _force, _wait)
+@click.option("--yes", is_flag=True, help="Do not ask before data is lost.")
+@pass_shell
+def uninstall(shell: Shell, /, plugin: str, data: str, yes: bool, **wishes: Any) -> None:
+    """Remove a plugin: its code, folder and, unless --data keep is given, its tables."""
+    policy = DataPolicy(data)
+    if policy is DataPolicy.PURGE and not yes:
+        _consent(shell, plugin)
+    _carry_out(shell, Kind.UNINSTALL, plugin, data=policy, **wishes)
+
+
+def _consent(shell: Shell, plugin: str) -> None:
+    """Losing data for ever takes typing the plugin's id."""
+    if shell.json or not sys.stdin.isatty():
+        raise BadInput("--data purge deletes the plugin's data for ever", mend="add --yes if that is what you want")
+    with shell.host() as host:
+        host.store.get_live(plugin)
+    question = f"The data of {plugin} will be lost for ever. Type {plugin} to go on"
+    if click.prompt(question, default="", show_default=False, err=True) != plugin:
+        raise Refused("nothing was done: the id was not typed", mend="`--data export` keeps the data in a file")
+
+
+# ── how an operation is asked for and told ──────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _request(kind: Kind, thing: str, **wishes: Any) -> Iterator[Request]:
+    """What is wanted. A folder is packed for the block. Raises what reading a package raises."""
+    from hotbay.draft import Request
+    from hotbay.package import pack, read_manifest
+
+    if _ID.fullmatch(thing):
+        yield Request(kind, thing, **wishes)
+        return
+    path = Path(thing)
+    plugin = read_manifest(path).id
+    if kind not in (Kind.INSTALL, Kind.UPGRADE):
+        raise BadInput(f"{kind} takes a plugin's id, not a file", mend=f"write {plugin}")
+    with tempfile.TemporaryDirectory(prefix="hotbay-") as place:
+        file = pack(path, Path(place)) if path.is_dir() else path
+        yield Request(kind, plugin, file=file, **wishes)
+
+
+@contextmanager
+def _host(shell: Shell, progress: Reporter | None = None, *, remote: bool = False) -> Iterator[OfflineHost]:
+    overrides = {"PLUGIN_SOURCE": "remote"} if remote else {}
+    told = progress or Reporter(quiet=True, verbose=False)
+    with shell.host(told, **overrides) as host:
+        yield host
+
+
+def _carry_out(shell: Shell, kind: Kind, thing: str, *, remote: bool = False, **wishes: Any) -> None:
+    with (
+        _request(kind, thing, **wishes) as request,
+        Reporter(quiet=shell.json, verbose=shell.verbose) as reporter,
+        _host(shell, reporter, remote=remote) as host,
+        _interruptible(shell, host),
+    ):
+        outcome = host.applier.run(request)
+    shell.put(outcome.to_json(), _story(outcome))
+
+
+@contextmanager
+def _interruptible(shell: Shell, host: OfflineHost) -> Iterator[None]:
+    """Ctrl-C takes the operation back at once, instead of leaving that to whoever comes next."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        shell.note("interrupted: closing the operation …")
+        numbers = host.applier.recover_at_start()
+        for number in numbers:
+            shell.note(f"operation {number} was closed; `hotbay operation {number}` tells how")
+        raise
+
+
+def _story(outcome: Outcome) -> str:
+    lines = [f"{outcome.plan.title}: done in {seconds(outcome.seconds)} (operation {outcome.operation})"]
+    lines += [f"warning: {text}" for text in outcome.plan.warnings]
+    if "export" in outcome.notes:
+        lines.append(f"its data is in {outcome.notes['export']}; `hotbay install --restore` brings it back")
+    for step in outcome.steps:
+        for worker in step["record"].get("late", ()):
+            lines.append(f"warning: {worker} did not answer in {step['verb']}; it catches up before it serves again")
+        for pid, names in step["record"].get("alive", {}).items():
+            lines.append(f"warning: process {pid} could not let go of {', '.join(names)}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+VERBS = (install, upgrade, activate, deactivate, rollback, uninstall, plan)

@@ -1,0 +1,186 @@
+"""Verbs that look: list, info."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
+from hotbay.cli.words import moment, pairs, table
+from hotbay.errors import HotbayError, NotFound
+
+if TYPE_CHECKING:
+    from hotbay.model import Live
+    from hotbay.offline import OfflineHost
+    from hotbay.source import Offer
+
+Entry = dict[str, Any]
+
+
+@click.command("list", cls=Verb)
+@click.option("--installed", is_flag=True, help="Only what is installed.")
+@click.option("--available", is_flag=True, help="Only what the source offers.")
+@pass_shell
+def list_(shell: Shell, /, installed: bool, available: bool) -> None:
+    """List the plugins that are installed, and those that can be."""
+    both = installed == available
+    with shell.host() as host:
+        offers, problem = _offers(host, strict=available and not installed)
+        rows = [_entry(row, offers) for row in host.store.all_live().values()]
+        document: Entry = {"source": host.catalog.source().name, "source_problem": problem}
+        if both or installed:
+            document["installed"] = rows
+            document["refused"] = [_refusal(item) for item in host.store.all_refusals().values()]
+        if both or available:
+            document["available"] = [_offer(offer) for offer in offers]
+    if problem:
+        shell.note(f"warning: the source could not be read: {problem}")
+    shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
+
+
+def _offers(host: OfflineHost, *, strict: bool) -> tuple[list[Offer], str]:
+    """What the source offers. A repository that is down must not hide what is installed."""
+    try:
+        return host.catalog.offers(), ""
+    except HotbayError as error:
+        if strict:
+            raise
+        return [], error.message
+
+
+def _entry(row: Live, offers: list[Offer]) -> Entry:
+    from packaging.version import Version
+
+    versions = [offer.version for offer in offers if offer.id == row.plugin]
+    newer = [version for version in versions if Version(version) > Version(row.version)]
+    return {
+        "id": row.plugin,
+        "name": row.manifest.get("name", row.plugin),
+        "version": row.version,
+        "state": row.state.value,
+        "upgrade": newer[0] if newer else "",
+        "problem": row.problem,
+        "sha256": row.sha256,
+        "source": row.source,
+        "revision": row.revision,
+        "installed_at": row.installed_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _offer(offer: Offer) -> Entry:
+    name = str(offer.manifest.get("name", offer.id))
+    text = str(offer.manifest.get("description", ""))
+    rest = {"sha256": offer.sha256, "size": offer.size, "location": offer.location}
+    return {"id": offer.id, "name": name, "version": offer.version, "description": text} | rest
+
+
+def _refusal(item: Entry) -> Entry:
+    return {"id": item["plugin"], "problem": item["problem"], "at": item["at"]}
+
+
+def _print_list(document: Entry, there: dict[str, str]) -> None:
+    rows = [
+        (row["id"], row["version"], row["state"], row["upgrade"] or "-", row["name"], _first_line(row["problem"]))
+        for row in document.get("installed", ())
+    ]
+    if rows:
+        table(("INSTALLED", "VERSION", "STATE", "UPGRADE", "NAME", "PROBLEM"), rows)
+    elif "installed" in document:
+        click.echo("No plugin is installed.")
+    for item in document.get("refused", ()):
+        table(("REFUSED FOLDER", "PROBLEM"), [(item["id"], _first_line(item["problem"]))])
+    if "available" in document:
+        _print_available(document["available"], there, gap="installed" in document)
+
+
+def _print_available(offers: list[Entry], there: dict[str, str], *, gap: bool) -> None:
+    if gap:
+        click.echo()
+    if not offers:
+        click.echo("The source offers no packages.")
+        return
+    mark = dict.fromkeys(there.items(), "installed")
+    rows = [(one["id"], one["version"], mark.get((one["id"], one["version"]), ""), one["name"]) for one in offers]
+    table(("AVAILABLE", "VERSION", "", "NAME"), rows)
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""
+
+
+@click.command(cls=Verb)
+@click.argument("plugin", metavar="ID", shell_complete=plugin_ids)
+@pass_shell
+def info(shell: Shell, /, plugin: str) -> None:
+    """Tell all that is known of a plugin: versions, routes, tables, permissions, workers."""
+    with shell.host() as host:
+        offers, problem = _offers(host, strict=False)
+        offers = [offer for offer in offers if offer.id == plugin]
+        row = host.store.find_live(plugin)
+        if row is None and not offers:
+            raise NotFound(f"there is no plugin {plugin!r} here", mend=problem or "`hotbay list` shows what there is")
+        document = {
+            "id": plugin,
+            "installed": _installed(host, row) if row else None,
+            "available": [_offer(offer) for offer in offers],
+            "manifest": dict(row.manifest if row else offers[0].manifest),
+        }
+    shell.put(document, _describe(document))
+
+
+def _installed(host: OfflineHost, row: Live) -> Entry:
+    from hotbay.migrate import owned_tables
+    from hotbay.steps import grant_for
+    from hotbay_sdk.manifest import parse
+
+    live = host.store.all_live()
+    history = [{key: item[key] for key in ("version", "sha256", "at")} for item in host.store.history(row.plugin)]
+    found = row.contributions
+    return {
+        **_entry(row, []),
+        "image": row.image,
+        "grants": list(row.grants),
+        "routes": [f"{' '.join(item.methods) or 'WS'} {item.path}" for item in found.routes],
+        "mounts": list(found.mounts),
+        "events": list(found.events),
+        "filters": list(found.filters),
+        "jobs": list(found.jobs),
+        "services": list(found.services),
+        "tables": owned_tables(host.settings.database_path, grant_for(parse(row.manifest), live)),
+        "migrations": [f"{item['number']:04d}_{item['name']}" for item in host.store.applied(row.plugin)],
+        "versions": history,
+        "workers": _workers(host, row.plugin),
+    }
+
+
+def _workers(host: OfflineHost, plugin: str) -> list[Entry]:
+    """What each worker that is there says of the plugin."""
+    return [{"pid": status.pid, **status.of(plugin)} for status in host.applier.workers.statuses()]
+
+
+def _describe(document: Entry) -> str:
+    here, manifest = document["installed"] or {}, document["manifest"]
+    newest = ", ".join(offer["version"] for offer in document["available"])
+    lists = ("grants", "routes", "mounts", "events", "filters", "jobs", "services", "tables", "migrations")
+    workers = ", ".join(f"{item['pid']} ({item.get('state', '-')})" for item in here.get("workers", ()))
+    return pairs(
+        [
+            ("id", document["id"]),
+            *((name, manifest.get(name)) for name in ("name", "description", "author", "license", "homepage")),
+            ("state", here.get("state", "not installed")),
+            ("version", here.get("version")),
+            ("problem", here.get("problem")),
+            ("available", newest),
+            ("requires", ", ".join(manifest.get("requires", ()))),
+            ("installed", moment(here.get("installed_at"))),
+            ("updated", moment(here.get("updated_at"))),
+            *((name, "\n".join(here.get(name, ()))) for name in lists),
+            ("kept", ", ".join(item["version"] for item in here.get("versions", ()))),
+            ("workers", workers),
+        ]
+    )
+
+
+VERBS = (list_, info)
