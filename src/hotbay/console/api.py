@@ -1,13 +1,27 @@
-"""The HTTP API of the marketplace, for administrators."""
+"""The HTTP API of the marketplace, for administrators: an application of its own below the host's routes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hotbay import __version__
+from hotbay.console import changes, configure, history, live, market, problems
+from hotbay.console.auth import build_check, refuse_cross_site
+from hotbay.console.runner import Runner
+from hotbay.errors import HotbayError
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
+
+_ACTOR, _ANSWERED = "hotbay.actor", "hotbay.answered"
+# What the host's framework wrote into the scope while it looked for a route concerns the host only.
+_HOSTS = frozenset({"app", "router", "endpoint", "route", "path_params", "starlette.exception_handlers"})
 
 
 class Api:
@@ -16,17 +30,85 @@ class Api:
     def __init__(self, hotbay: Hotbay) -> None:
         prefix = hotbay.settings.api_prefix
         self._roots = (f"{prefix}/marketplace", f"{prefix}/hotbay")
-        self.app = FastAPI(title="Hotbay", docs_url=None, redoc_url=None, openapi_url=None)
+        self.runner = Runner(hotbay)
+        self.app = _application(hotbay, self.runner)
+        self._check = build_check(hotbay.admin, hotbay.app)
 
     def owns(self, path: str) -> bool:
         """True for the paths of this API (below the host's root path)."""
         return any(path == root or path.startswith(root + "/") for root in self._roots)
 
+    async def drain(self, seconds: float = 5.0) -> int:
+        """Wait for operations in progress before the server leaves; answers how many are left to recovery."""
+        return await self.runner.drain(seconds)
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request."""
-        await self.app(scope, receive, send)
+        """Answer a request: first who asks, then what is asked. Nothing of a body is read before."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})
+            return
+        try:
+            refuse_cross_site(Request(scope))
+            actor = await self._check(scope, receive)
+        except Exception as error:
+            if _is_hosts(scope, error):
+                raise
+            await _answer(Request(scope), error)(scope, receive, send)
+            return
+        await self._inside(scope, actor, receive, send)
+
+    async def _inside(self, scope: Any, actor: str, receive: Any, send: Any) -> None:
+        own = {name: scope[name] for name in scope if name not in _HOSTS and not name.startswith("fastapi")}
+        own[_ACTOR] = actor
+        try:
+            await self.app(own, receive, send)
+        except Exception:
+            if _ANSWERED not in own:
+                raise
+
+
+def _application(hotbay: Hotbay, runner: Runner) -> FastAPI:
+    app = FastAPI(title="Hotbay", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.hotbay, app.state.runner = hotbay, runner
+    prefix = hotbay.settings.api_prefix
+    for part in (market, changes, history, configure):
+        app.include_router(part.router, prefix=f"{prefix}/marketplace")
+    app.include_router(live.router, prefix=f"{prefix}/hotbay")
+    app.add_exception_handler(HotbayError, _on_error)
+    app.add_exception_handler(HTTPException, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_error)
+    app.add_exception_handler(Exception, _on_unknown)
+    return app
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    return _answer(request, error)
+
+
+async def _on_unknown(request: Request, error: Exception) -> Response:
+    """Starlette raises it again after this answer; the mark tells `_inside` that it is dealt with."""
+    request.scope[_ANSWERED] = True
+    return _answer(request, error)
+
+
+def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, HotbayError):
+        return problems.of_hotbay(error)
+    if isinstance(error, HTTPException):
+        return problems.of_http(error)
+    if isinstance(error, RequestValidationError):
+        return problems.of_validation(error)
+    return problems.of_unknown(request, error)
+
+
+def _is_hosts(scope: Any, error: Exception) -> bool:
+    """True for an exception of the host's admin check that the host has a handler of its own for."""
+    if isinstance(error, HotbayError | HTTPException):
+        return False
+    handlers, _ = scope.get("starlette.exception_handlers", ({}, {}))
+    return any(kind in handlers for kind in type(error).__mro__)
 
 
 def build_api(hotbay: Hotbay) -> Api:
-    """The API of one host."""
+    """The API of one host; `hotbay` has its settings, store and admin check already."""
     return Api(hotbay)

@@ -1,32 +1,248 @@
-"""Live events for administrators: snapshots of the registry and the progress of operations, as server-sent events."""
+"""Live events for administrators: snapshots of the registry and the progress of operations, as server-sent events.
+
+The registry is the truth and tells of every worker's doings; what this worker does itself is told at once. Nothing is
+read while nobody listens.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response, StreamingResponse
 
 from hotbay.apply import Progress
+from hotbay.console.leaving import server_leaving
+from hotbay.console.progress import Ladder, read_progress
+from hotbay.model import Live
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
 
+log = logging.getLogger("hotbay.console")
+_POLL_SECONDS = 0.2
+_KEEP_ALIVE_SECONDS = 15.0
+_LOOK_SECONDS = 0.5
+_RETRY_MS = 1000
+# Streams end after a while, so that the host's admin check is asked again when the browser comes back.
+_LONGEST_SECONDS = 600.0
+_QUEUE = 64
+
+
+def event(name: str, data: str, number: str = "") -> str:
+    """One server-sent event."""
+    lines = [f"event: {name}", *(f"data: {line}" for line in data.split("\n"))]
+    return "\n".join([*([f"id: {number}"] if number else []), *lines]) + "\n\n"
+
+
+def stream(events: AsyncIterator[str]) -> Response:
+    """An answer that sends events as they come."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The registry at one revision, as text to send."""
+
+    epoch: str
+    rev: int
+    text: str
+
+    @property
+    def number(self) -> str:
+        """What `Last-Event-ID` brings back."""
+        return f"{self.epoch}:{self.rev}"
+
+    def newer_than(self, other: Snapshot | None) -> bool:
+        """True when it should be sent after the other one."""
+        return other is None or other.epoch != self.epoch or other.rev < self.rev
+
+
+class Subscriber:
+    """One listener. What it does not fetch in time is dropped; it gets a fresh snapshot instead."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Snapshot | str] = asyncio.Queue(_QUEUE)
+        self.behind = False
+
+    def offer(self, item: Snapshot | str) -> None:
+        """Give it something to send."""
+        try:
+            self.queue.put_nowait(item)
+        except asyncio.QueueFull:
+            self.behind = True
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            self.queue.put_nowait(item)
+
 
 class Feed:
-    """What this worker tells its subscribers. Belongs to one event loop, but for `publish`."""
+    """What this worker tells its subscribers. Belongs to one event loop; `publish` may be called from any thread."""
 
     def __init__(self, hotbay: Hotbay) -> None:
         self.hotbay = hotbay
-        self.ended = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._leaving: Callable[[], bool] = lambda: False
+        self._subscribers: set[Subscriber] = set()
+        self._latest: Snapshot | None = None
+        self._ladder = Ladder()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Begin, on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._leaving = server_leaving()
+        self._task = asyncio.create_task(self._run(), name="hotbay events")
 
     def stop(self) -> None:
         """End every stream, so that the server's shutdown is not held up."""
-        self.ended.set()
+        self._ended.set()
+        self._wake.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def ended(self) -> bool:
+        """True when streams should end."""
+        return self._ended.is_set() or self._leaving()
+
+    async def ticks(self, seconds: float) -> AsyncIterator[None]:
+        """Something every `seconds`, until streams should end."""
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while not self.ended and time.monotonic() < deadline:
+            yield
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), seconds)
+
+    # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────
 
     def changed(self) -> None:
-        """This worker's table changed."""
+        """This worker's table changed: look now, not at the next time."""
+        self._wake.set()
 
     def publish(self, progress: Progress) -> None:
-        """An operation of this worker got further."""
+        """An operation of this worker got further. Any thread may call it; it never fails."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # The loop was closed meanwhile: nobody listens any more.
+                self._loop.call_soon_threadsafe(self._tell, progress)
+
+    def _tell(self, progress: Progress) -> None:
+        """Pass on what was not told before: the registry tells of this worker's operations, too."""
+        if self._subscribers and self._ladder.climbs(progress):
+            self._broadcast(progress_event(progress))
+
+    def _broadcast(self, item: Snapshot | str) -> None:
+        for subscriber in self._subscribers:
+            subscriber.offer(item)
+
+    async def _run(self) -> None:
+        while not self._ended.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            while self._subscribers and not self._ended.is_set():
+                try:
+                    await self._look()
+                except Exception:
+                    log.exception("the registry could not be read for the live events; trying again")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                    # However often the table changes, the registry is not read more often than this.
+                    await asyncio.sleep(_POLL_SECONDS / 4)
+                self._wake.clear()
+            self._ladder.forget()
+
+    async def _look(self) -> None:
+        reading = await asyncio.to_thread(read_progress, self.hotbay.store, self._ladder.since())
+        for progress in self._ladder.news(reading):
+            self._broadcast(progress_event(progress))
+        if await asyncio.to_thread(self.hotbay.store.rev) != self._seen():
+            snapshot = await asyncio.to_thread(self.snapshot)
+            if snapshot.newer_than(self._latest):
+                self._latest = snapshot
+                self._broadcast(snapshot)
+
+    def _seen(self) -> tuple[str, int] | None:
+        return None if self._latest is None else (self._latest.epoch, self._latest.rev)
+
+    def snapshot(self) -> Snapshot:
+        """The registry now. Reads the database; the rows may be newer than the revision, never older."""
+        epoch, rev = self.hotbay.store.rev()
+        rows = self.hotbay.store.all_live()
+        body = {"epoch": epoch, "rev": rev, "plugins": [plugin_json(row) for row in rows.values()]}
+        return Snapshot(epoch, rev, json.dumps(body, separators=(",", ":")))
+
+    # ── who listens ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def subscribe(self, last_event_id: str = "") -> AsyncIterator[str]:
+        """The events for one listener, until streams should end. `last_event_id` is the snapshot that it has."""
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
+        self._wake.set()
+        try:
+            yield f"retry: {_RETRY_MS}\n\n"
+            async for text in self._for(subscriber, last_event_id):
+                yield text
+        finally:
+            self._subscribers.discard(subscriber)
+
+    async def _for(self, subscriber: Subscriber, last_event_id: str) -> AsyncIterator[str]:
+        sent = await asyncio.to_thread(self.snapshot)
+        if sent.number != last_event_id:
+            yield event("snapshot", sent.text, sent.number)
+        quiet = 0.0
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while not self.ended and time.monotonic() < deadline:
+            try:
+                item = await asyncio.wait_for(subscriber.queue.get(), _LOOK_SECONDS)
+            except TimeoutError:
+                quiet += _LOOK_SECONDS
+                if quiet >= _KEEP_ALIVE_SECONDS:
+                    quiet = 0.0
+                    yield ": keep-alive\n\n"
+                continue
+            quiet = 0.0
+            if subscriber.behind:
+                subscriber.behind = False
+                sent = await asyncio.to_thread(self.snapshot)
+                yield event("snapshot", sent.text, sent.number)
+            elif isinstance(item, str):
+                yield item
+            elif item.newer_than(sent):
+                sent = item
+                yield event("snapshot", sent.text, sent.number)
+
+
+def progress_event(progress: Progress) -> str:
+    """A step of an operation as an event. It has no id: only snapshots can be taken up again."""
+    return event("operation", json.dumps(asdict(progress), separators=(",", ":")))
+
+
+def plugin_json(row: Live) -> dict[str, Any]:
+    """What a browser needs of a plugin to show its pages and menu entries, and to load its assets."""
+    manifest = row.manifest
+    return {
+        "id": row.plugin,
+        "name": manifest.get("name", row.plugin),
+        "version": row.version,
+        "state": row.state.value,
+        "enabled": row.active,
+        "revision": row.revision,
+        "image": row.image,
+        "icon": manifest.get("icon", ""),
+        "frontend": manifest.get("frontend"),
+        "menu": manifest.get("menu"),
+        "settings_rev": row.settings_rev,
+        "has_settings": row.contributions.settings_schema is not None,
+        "problem": row.problem,
+    }

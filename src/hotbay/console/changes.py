@@ -1,0 +1,175 @@
+"""What changes a host: install, uninstall, toggle, upgrade, rollback, upload; and the plan of each."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Query, Request
+from starlette.responses import Response
+
+from hotbay import draft
+from hotbay.console.desk import (
+    Actor,
+    AddonId,
+    Host,
+    InstallBody,
+    PlanBody,
+    RollbackBody,
+    Runs,
+    ToggleBody,
+    UpgradeBody,
+    Wait,
+)
+from hotbay.console.runner import Job
+from hotbay.console.uploads import receive_file
+from hotbay.errors import BadInput
+from hotbay.model import DataPolicy, Kind
+from hotbay.package import read_manifest
+
+router = APIRouter(tags=["operations"])
+Policy = Annotated[Literal["keep", "export", "purge"], Query(description="what becomes of the plugin's rows")]
+
+
+@router.post("/install")
+async def install(request: Request, body: InstallBody, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+    """Install a plugin from the configured source."""
+    return await runs.answer(_install(runs.hotbay, body, actor), wait=wait, root_path=_root(request))
+
+
+@router.post("/install-remote")
+async def install_remote(request: Request, body: InstallBody, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+    """Install a plugin from the repository at PLUGIN_SERVER_URL, whatever the configured source is."""
+    job = _install(runs.hotbay, body, actor, remote=True)
+    return await runs.answer(job, wait=wait, root_path=_root(request))
+
+
+def _install(hotbay: Host, body: InstallBody, actor: str, *, remote: bool = False) -> Job:
+    wanted = draft.Request(
+        Kind.INSTALL,
+        body.addon_id,
+        body.version,
+        sha256=body.sha256.lower(),
+        restore=_export(hotbay, body.restore),
+        inactive=body.inactive,
+        with_requirements=body.with_requirements,
+    )
+    return Job(wanted, actor, remote=remote, settings=body.settings)
+
+
+def _export(hotbay: Host, name: str) -> str:
+    """Over HTTP only exports of this host can be restored, by name. Raises BadInput."""
+    if name in ("", "latest"):
+        return name
+    folder: Path = hotbay.settings.exports
+    if "/" in name or "\\" in name or name.startswith(".") or not (folder / name).is_dir():
+        raise BadInput(f"there is no export {name!r} on this host", mend="give `latest`, or an export's name")
+    return str(folder / name)
+
+
+@router.delete("/uninstall/{addon_id}")
+async def uninstall(
+    request: Request,
+    addon_id: AddonId,
+    runs: Runs,
+    actor: Actor,
+    data: Policy = "export",
+    force: bool = False,
+    wait: Wait = True,
+) -> Response:
+    """Remove a plugin; by default its rows are written to a file that `restore` reads."""
+    wanted = draft.Request(Kind.UNINSTALL, addon_id, data=DataPolicy(data), force=force)
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+
+
+@router.post("/toggle/{addon_id}")
+async def toggle(
+    request: Request,
+    addon_id: AddonId,
+    runs: Runs,
+    actor: Actor,
+    body: Annotated[ToggleBody | None, Body()] = None,
+    force: bool = False,
+    wait: Wait = True,
+) -> Response:
+    """Activate or deactivate a plugin; without a body it changes its state."""
+    row = await asyncio.to_thread(runs.hotbay.store.get_live, addon_id)
+    enabled = not row.active if body is None or body.enabled is None else body.enabled
+    wanted = draft.Request(Kind.ACTIVATE if enabled else Kind.DEACTIVATE, addon_id, force=force)
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+
+
+@router.post("/upgrade/{addon_id}")
+async def upgrade(
+    request: Request,
+    addon_id: AddonId,
+    runs: Runs,
+    actor: Actor,
+    body: Annotated[UpgradeBody | None, Body()] = None,
+    wait: Wait = True,
+) -> Response:
+    """Replace a plugin by another version while it serves; by default the highest."""
+    body = body or UpgradeBody()
+    wanted = draft.Request(
+        Kind.UPGRADE,
+        addon_id,
+        body.version,
+        sha256=body.sha256.lower(),
+        with_requirements=body.with_requirements,
+    )
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+
+
+@router.post("/rollback/{addon_id}")
+async def rollback(
+    request: Request,
+    addon_id: AddonId,
+    runs: Runs,
+    actor: Actor,
+    body: Annotated[RollbackBody | None, Body()] = None,
+    wait: Wait = True,
+) -> Response:
+    """Go back to a version that is kept here; by default the one before."""
+    wanted = draft.Request(Kind.ROLLBACK, addon_id, body.version if body else "")
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+
+
+@router.post("/upload", openapi_extra={"requestBody": {"content": {"multipart/form-data": {}}, "required": True}})
+async def upload(request: Request, runs: Runs, actor: Actor, activate: bool = True, wait: Wait = True) -> Response:
+    """Install the uploaded package, or upgrade the plugin to it. `activate=false` leaves a new plugin inactive."""
+    file = await receive_file(request, runs.hotbay.settings.home / "uploads")
+    try:
+        job = await asyncio.to_thread(_uploaded, runs.hotbay, file, actor, activate)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return await runs.answer(job, wait=wait, root_path=_root(request))
+
+
+def _uploaded(hotbay: Host, file: Path, actor: str, activate: bool) -> Job:
+    manifest = read_manifest(file)
+    kind = Kind.UPGRADE if hotbay.store.find_live(manifest.id) is not None else Kind.INSTALL
+    wanted = draft.Request(kind, manifest.id, manifest.version, file=file, inactive=not activate)
+    return Job(wanted, actor, file=file)
+
+
+@router.post("/plan")
+def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
+    """The steps of an operation, printed and as data; nothing is changed."""
+    wanted = draft.Request(
+        Kind(body.kind),
+        body.addon_id,
+        body.version,
+        sha256=body.sha256.lower(),
+        data=DataPolicy(body.data),
+        restore=_export(hotbay, body.restore),
+        inactive=body.inactive,
+        force=body.force,
+    )
+    made = hotbay.applier(actor).plan(wanted)
+    return {"plan": made.to_json(), "text": str(made)}
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))

@@ -1,0 +1,92 @@
+"""What the endpoints share: the host, who asks, and the shapes of requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from hotbay_sdk import rules
+
+Id = Annotated[str, StringConstraints(pattern=f"^{rules.ID}$", max_length=64)]
+AddonId = Annotated[str, Path(pattern=f"^{rules.ID}$", max_length=64)]
+VersionText = Annotated[str, StringConstraints(max_length=64)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-fA-F]{64})?$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Wait = Annotated[bool, Query(description="answer when it is done (200), or as soon as it has begun (202)")]
+
+
+async def _host(request: Request) -> Any:
+    return request.app.state.hotbay
+
+
+async def _runner(request: Request) -> Any:
+    return request.app.state.runner
+
+
+async def _actor(request: Request) -> str:
+    return str(request.scope["hotbay.actor"])
+
+
+if TYPE_CHECKING:
+    from hotbay.asgi import Hotbay
+    from hotbay.console.runner import Runner
+
+    Host = Annotated[Hotbay, Depends(_host)]
+    Runs = Annotated[Runner, Depends(_runner)]
+else:
+    Host = Annotated[Any, Depends(_host)]
+    Runs = Annotated[Any, Depends(_runner)]
+Actor = Annotated[str, Depends(_actor)]
+
+
+class Body(BaseModel):
+    """A request's body: unknown members are refused, so that a slip of the pen is seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class InstallBody(Body):
+    """What to install. `restore` is `latest` or the name of an export; `settings` are stored in the same go."""
+
+    addon_id: Id
+    version: VersionText = ""
+    sha256: Sha256 = ""
+    settings: dict[str, Any] | None = None
+    inactive: bool = False
+    with_requirements: bool = False
+    restore: Annotated[str, StringConstraints(max_length=255)] = ""
+
+
+class ToggleBody(Body):
+    """The state to be; left out, the plugin changes its state."""
+
+    enabled: bool | None = None
+
+
+class UpgradeBody(Body):
+    """The version to be (empty: the highest), and the hash that the caller expects."""
+
+    version: VersionText = ""
+    sha256: Sha256 = ""
+    with_requirements: bool = False
+
+
+class RollbackBody(Body):
+    """The version to go back to; empty: the one before."""
+
+    version: VersionText = ""
+
+
+class PlanBody(Body):
+    """An operation that is only looked at."""
+
+    kind: Literal["install", "activate", "deactivate", "upgrade", "rollback", "uninstall"]
+    addon_id: Id
+    version: VersionText = ""
+    sha256: Sha256 = ""
+    data: Literal["keep", "export", "purge"] = "export"
+    restore: Annotated[str, StringConstraints(max_length=255)] = ""
+    inactive: bool = False
+    force: bool = False

@@ -1,0 +1,59 @@
+"""What goes on right now: live events, the state of the workers, and this API's own description."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+import hotbay as package
+from hotbay.console.desk import Host
+from hotbay.console.events import stream
+from hotbay.presence import Status
+
+router = APIRouter(tags=["live"])
+
+
+@router.get("/events", response_model=None)
+async def events(hotbay: Host, last_event_id: Annotated[str, Header()] = "") -> Response:
+    """Server-sent events: `snapshot` of the registry at each change, `operation` for each step of any operation."""
+    return stream(hotbay.feed.subscribe(last_event_id))
+
+
+@router.get("/status")
+def status(hotbay: Host) -> dict[str, Any]:
+    """The registry's revision, who serves, and who writes."""
+    epoch, rev = hotbay.store.rev()
+    lease = hotbay.applier("status").lease
+    return {
+        "epoch": epoch,
+        "rev": rev,
+        "worker": hotbay.follower.worker,
+        "workers": [_worker(item) for item in hotbay.follower.workers.statuses()],
+        "lease": lease.holder() or None,
+        "versions": {"hotbay": package.__version__, "python": platform.python_version()},
+        "api_prefix": hotbay.settings.api_prefix,
+        "source": hotbay.settings.plugin_source,
+    }
+
+
+def _worker(item: Status) -> dict[str, Any]:
+    said = asdict(item)
+    return said | {"plugins": {plugin: _slim(about) for plugin, about in said["plugins"].items()}}
+
+
+def _slim(about: dict[str, Any]) -> dict[str, Any]:
+    prepared = about.get("prepared")
+    if prepared:
+        about = about | {"prepared": {key: value for key, value in prepared.items() if key != "contributions"}}
+    return about
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> dict[str, Any]:
+    """This API's OpenAPI document."""
+    document: dict[str, Any] = request.app.openapi()
+    return document

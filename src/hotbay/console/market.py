@@ -1,0 +1,60 @@
+"""What there is: the offers of the source, and what is installed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from hotbay.console import shelf
+from hotbay.console.desk import AddonId, Host, Limit
+
+router = APIRouter(tags=["marketplace"])
+
+
+@router.get("/addons")
+def addons(
+    hotbay: Host,
+    search: str = "",
+    category: str = "",
+    installed: bool | None = None,
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> dict[str, Any]:
+    """All plugins that the source offers or that are installed. `search` looks for all of its words."""
+    every, problems = shelf.addons(hotbay)
+    found = [one for one in every if one.fits(search, category, installed)]
+    categories = {str(one.manifest.get("category")) for one in every if one.manifest.get("category")}
+    return {
+        "addons": [one.to_json() for one in found[offset : offset + limit]],
+        "total": len(found),
+        "limit": limit,
+        "offset": offset,
+        "categories": sorted(categories),
+        "source": hotbay.settings.plugin_source,
+        "problems": problems,
+    }
+
+
+@router.get("/addons/{addon_id}")
+def addon(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
+    """One plugin: its manifest, the packages that are offered, its README and what is installed of it."""
+    found = shelf.addon(hotbay, addon_id)
+    packages = [{"version": one.version, "sha256": one.sha256, "size": one.size} for one in found.offers]
+    kept = [
+        {"version": row["version"], "sha256": row["sha256"], "revision": row["revision"], "at": row["at"]}
+        for row in hotbay.store.history(addon_id)
+    ]
+    return found.to_json() | {
+        "manifest": dict(found.manifest),
+        "packages": packages,
+        "history": kept,
+        "readme": shelf.readme(hotbay, found),
+        "live": shelf.live_json(found.live) if found.live is not None else None,
+    }
+
+
+@router.get("/installed")
+def installed(hotbay: Host) -> dict[str, Any]:
+    """What is installed, what each worker makes of it, and folders that could not be brought in."""
+    return shelf.installed(hotbay)

@@ -1,0 +1,209 @@
+"""What an administrator sees of plugins: offers joined with live rows, workers and folders. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.version import InvalidVersion, Version
+
+from hotbay.archive import entries
+from hotbay.errors import HotbayError, NotFound
+from hotbay.folders import Folders
+from hotbay.model import Live
+from hotbay.package import LIMITS
+from hotbay.presence import Status
+from hotbay.source import LocalSource, Offer
+
+if TYPE_CHECKING:
+    from hotbay.asgi import Hotbay
+
+_SHOWN = ("name", "description", "category", "price", "author", "icon", "features", "homepage", "license")
+_README = "README.md"
+_README_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Addon:
+    """One plugin as the marketplace shows it: what is offered (the highest first), and the live row if there is one."""
+
+    id: str
+    offers: tuple[Offer, ...]
+    live: Live | None
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Of the newest offer, else of what is installed."""
+        if self.offers:
+            return self.offers[0].manifest
+        return self.live.manifest if self.live is not None else {}
+
+    @property
+    def latest(self) -> str:
+        """The version that `install` would choose: the highest, a pre-release only when there is nothing else."""
+        final = [offer.version for offer in self.offers if not Version(offer.version).is_prerelease]
+        known = final or [offer.version for offer in self.offers]
+        return known[0] if known else (self.live.version if self.live else "")
+
+    def to_json(self) -> dict[str, Any]:
+        """One line of the marketplace."""
+        shown = {name: self.manifest.get(name) for name in _SHOWN}
+        live = self.live
+        return {
+            "id": self.id,
+            **shown,
+            "name": shown["name"] or self.id,
+            "versions": [offer.version for offer in self.offers],
+            "latest": self.latest,
+            "offered": bool(self.offers),
+            "installed": live is not None,
+            "enabled": live is not None and live.active,
+            "installed_version": live.version if live else None,
+            "update_available": live is not None and _newer(self.latest, live.version),
+            "problem": live.problem if live else "",
+        }
+
+    def fits(self, search: str, category: str, installed: bool | None) -> bool:
+        """True when the plugin is among what is looked for."""
+        if installed is not None and installed != (self.live is not None):
+            return False
+        if category and str(self.manifest.get("category") or "").casefold() != category.casefold():
+            return False
+        words = (self.id, *(self.manifest.get(name) for name in ("name", "description", "category", "author")))
+        text = " ".join(str(word) for word in words if word).casefold()
+        return all(part in text for part in search.casefold().split())
+
+
+def _newer(one: str, other: str) -> bool:
+    try:
+        return Version(one) > Version(other)
+    except InvalidVersion:
+        return False
+
+
+def addons(hotbay: Hotbay) -> tuple[list[Addon], list[dict[str, Any]]]:
+    """Every plugin that is offered or installed, and what is wrong with the source: then the installed ones remain."""
+    problems: list[dict[str, Any]] = []
+    offers: list[Offer] = []
+    try:
+        source = hotbay.catalog.source()
+        offers = hotbay.catalog.offers()
+        if isinstance(source, LocalSource):
+            problems += [problem.to_json() for problem in source.problems()]
+    except HotbayError as error:
+        problems.append(error.to_json())
+    live = hotbay.store.all_live()
+    return [_addon(plugin, offers, live) for plugin in sorted({*live, *(offer.id for offer in offers)})], problems
+
+
+def addon(hotbay: Hotbay, plugin: str) -> Addon:
+    """One plugin; raises NotFound, or SourceError when only the source could know it."""
+    live = hotbay.store.all_live()
+    try:
+        offers = hotbay.catalog.offers()
+    except HotbayError:
+        if plugin not in live:
+            raise
+        offers = []
+    found = _addon(plugin, offers, live)
+    if found.live is None and not found.offers:
+        raise NotFound(f"there is no plugin {plugin!r} here", mend="look at the list of addons")
+    return found
+
+
+def _addon(plugin: str, offers: Sequence[Offer], live: Mapping[str, Live]) -> Addon:
+    return Addon(plugin, tuple(offer for offer in offers if offer.id == plugin), live.get(plugin))
+
+
+# ── what is installed ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def live_json(row: Live) -> dict[str, Any]:
+    """A live row, without what only workers need."""
+    return {
+        "id": row.plugin,
+        "addon_id": row.plugin,
+        "name": row.manifest.get("name", row.plugin),
+        "version": row.version,
+        "enabled": row.active,
+        "state": row.state.value,
+        "sha256": row.sha256,
+        "image": row.image,
+        "revision": row.revision,
+        "source": row.source,
+        "grants": list(row.grants),
+        "installed_at": row.installed_at,
+        "updated_at": row.updated_at,
+        "problem": row.problem,
+        "has_settings": row.contributions.settings_schema is not None,
+        "in_progress": row.candidate is not None,
+        "manifest": row.manifest,
+    }
+
+
+def installed(hotbay: Hotbay) -> dict[str, Any]:
+    """The live rows with what each worker and the plugins folder say; and folders that could not be brought in."""
+    epoch, rev = hotbay.store.rev()
+    live, refusals = hotbay.store.all_live(), hotbay.store.all_refusals()
+    statuses = hotbay.follower.workers.statuses()
+    folders = Folders(hotbay.settings.plugins)
+    found = folders.scan()
+    rows = [
+        live_json(row)
+        | {
+            "workers": [worker_json(status, plugin) for status in statuses],
+            "folder": {"name": found[plugin].path.name, "active": found[plugin].active} if plugin in found else None,
+            "refusal": _refusal(refusals.get(plugin)),
+        }
+        for plugin, row in live.items()
+    ]
+    waiting = [
+        {"id": plugin, "folder": item.path.name, "active": item.active, "refusal": _refusal(refusals.get(plugin))}
+        for plugin, item in found.items()
+        if plugin not in live
+    ]
+    return {"epoch": epoch, "rev": rev, "addons": rows, "waiting": waiting, "strangers": folders.strangers()}
+
+
+def _refusal(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if row is None else {"problem": row["problem"], "at": row["at"]}
+
+
+def worker_json(status: Status, plugin: str) -> dict[str, Any]:
+    """What one worker says of one plugin."""
+    said = dict(status.of(plugin))
+    prepared = said.pop("prepared", None)
+    if prepared:
+        said["prepared"] = {key: value for key, value in prepared.items() if key != "contributions"}
+    return {"worker": status.worker, "pid": status.pid, "beacon": status.beacon, **said}
+
+
+# ── a plugin's own words ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def readme(hotbay: Hotbay, found: Addon) -> str:
+    """The README of the newest package of the local folder, else of what is installed; empty when there is none."""
+    newest = Path(found.offers[0].location) if found.offers else None
+    if newest is not None and newest.is_absolute() and newest.is_file():
+        return _from_archive(newest)
+    if found.live is not None and hotbay.images.has(found.live.image):
+        file = hotbay.images.path(found.live.image) / _README
+        return _text(file.read_bytes()[:_README_BYTES]) if file.is_file() else ""
+    return ""
+
+
+def _from_archive(archive: Path) -> str:
+    try:
+        with archive.open("rb") as file:
+            for entry in entries(file, archive.stat().st_size, LIMITS):
+                if entry.name == _README and not entry.folder:
+                    return _text(b"".join(entry.chunks)[:_README_BYTES])
+    except (HotbayError, OSError):
+        return ""
+    return ""
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
