@@ -28,11 +28,14 @@ class Fifo:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Under another name until it is open: a pipe that nobody reads is taken for a dead reader's and removed.
+        hidden = path.with_name(f".{path.name}")
         with suppress(FileNotFoundError):
-            path.unlink()
-        os.mkfifo(path, 0o600)
+            hidden.unlink()
+        os.mkfifo(hidden, 0o600)
         # Read-write keeps the pipe open when the last writer leaves, so that the reader never sees its end.
-        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        hidden.rename(path)
 
     def drain(self) -> None:
         """Forget all pings so far."""
@@ -42,7 +45,10 @@ class Fifo:
 
     def wait(self, seconds: float) -> None:
         """Wait for a ping, at most `seconds`."""
-        select.select([self.fd], [], [], seconds)
+        # Not select(): a server with a thousand connections has descriptors that it can't take.
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        poll.poll(seconds * 1000)
         self.drain()
 
     def close(self) -> None:
@@ -148,7 +154,7 @@ def stopped(pid: int) -> bool:
     """True when the process is stopped (SIGSTOP, debugger) or gone, as far as this system tells."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return Path("/proc/self").exists()
     return stat.rpartition(")")[2].split()[0] in "TtZX"
 
