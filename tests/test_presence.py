@@ -236,9 +236,9 @@ def test_a_name_with_parentheses_does_not_confuse(tmp_path: Path) -> None:
 def test_one_holder_at_a_time_and_the_other_is_told_who(tmp_path: Path) -> None:
     lease = Lease(tmp_path / "run" / "lease")
     with process(HOLD, lease.path) as child:
-        with pytest.raises(LeaseHeld, match=f"upgrade of shop is in progress .process {child.pid}, by ann.") as caught:
-            with lease.hold(0):
-                raise AssertionError
+        words = f"upgrade of shop is in progress .process {child.pid}, by ann."
+        with pytest.raises(LeaseHeld, match=words) as caught, lease.hold(0):
+            raise AssertionError
         assert caught.value.detail["holder"]["pid"] == child.pid
         began = time.monotonic()
         with pytest.raises(LeaseHeld), lease.hold(0.2):

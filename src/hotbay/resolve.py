@@ -98,14 +98,14 @@ def overlap(one: str, other: str) -> bool:
     for a, b in zip(left, right, strict=False):
         if a == "**" or b == "**":
             return True
-        if "*" not in (a, b) and a != b:
+        if a != b and ("*" not in (a, b) or "" in (a, b)):
             return False
     longer = left if len(left) > len(right) else right
     return len(left) == len(right) or longer[min(len(left), len(right))] == "**"
 
 
 def _segments(pattern: str) -> list[str]:
-    parts = []
+    parts: list[str] = []
     for part in pattern.strip("/").split("/"):
         if part == "*" or (part.startswith("{") and part.endswith(":path}")):
             return [*parts, "**"]
@@ -178,33 +178,53 @@ def _dependents(wanted: Manifest, others: Mapping[str, Live]) -> Iterable[Proble
 def _requirements(
     wanted: Manifest, others: Mapping[str, Live], catalogue: Mapping[str, Sequence[Manifest]]
 ) -> tuple[list[tuple[str, str]], list[Problem]]:
-    needs: list[tuple[str, str]] = []
-    problems: list[Problem] = []
-    _visit(wanted, (wanted.id,), others, catalogue, needs, problems)
-    return needs, problems
+    """What must come first, in order. One host runs one version: a choice that a later need can't live with is
+    made again within the ranges of both."""
+    limits: dict[str, SpecifierSet] = {}
+    while True:
+        search = _Search(others, catalogue, limits, {}, [])
+        again = search.visit(wanted, (wanted.id,))
+        if again is None:
+            return [(name, item.version) for name, item in search.chosen.items()], search.problems
+        limits[again[0]] = limits.get(again[0], SpecifierSet()) & again[1]
 
 
-def _visit(
-    manifest: Manifest,
-    trail: tuple[str, ...],
-    others: Mapping[str, Live],
-    catalogue: Mapping[str, Sequence[Manifest]],
-    needs: list[tuple[str, str]],
-    problems: list[Problem],
-) -> None:
-    """Depth first, so that what is needed comes before who needs it."""
-    for text in manifest.requires:
-        name, span = parse_requirement(text)
-        if name in trail:
-            circle = " → ".join((*trail[trail.index(name) :], name))
-            problems.append(Problem("requires", f"goes in a circle: {circle}", text, mend="remove one requirement"))
-            continue
-        found = _satisfier(name, span, others, catalogue)
+@dataclass(frozen=True)
+class _Search:
+    """One walk through the requirements; `limits` are the ranges that earlier walks ran against."""
+
+    others: Mapping[str, Live]
+    catalogue: Mapping[str, Sequence[Manifest]]
+    limits: Mapping[str, SpecifierSet]
+    chosen: dict[str, Manifest]
+    problems: list[Problem]
+
+    def visit(self, manifest: Manifest, trail: tuple[str, ...]) -> tuple[str, SpecifierSet] | None:
+        """Depth first, so that what is needed comes before who needs it. Answers the range that a choice breaks."""
+        for text in manifest.requires:
+            name, span = parse_requirement(text)
+            if name in trail:
+                circle = " → ".join((*trail[trail.index(name) :], name))
+                mend = "remove one requirement"
+                self.problems.append(Problem("requires", f"goes in a circle: {circle}", text, mend=mend))
+                continue
+            again = self._choose(name, span, trail)
+            if again is not None:
+                return again
+        return None
+
+    def _choose(self, name: str, span: SpecifierSet, trail: tuple[str, ...]) -> tuple[str, SpecifierSet] | None:
+        there = self.chosen.get(name)
+        if there is not None:
+            return None if span.contains(there.version, prereleases=True) else (name, span)
+        found = _satisfier(name, span & self.limits.get(name, SpecifierSet()), self.others, self.catalogue)
         if isinstance(found, Problem):
-            problems.append(found)
-        elif found is not None and (found.id, found.version) not in needs:
-            _visit(found, (*trail, name), others, catalogue, needs, problems)
-            needs.append((found.id, found.version))
+            self.problems.append(found)
+        elif found is not None:
+            again = self.visit(found, (*trail, name))
+            self.chosen[name] = found
+            return again
+        return None
 
 
 def _satisfier(

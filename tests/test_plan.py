@@ -1,0 +1,174 @@
+"""Plans: steps as data, in the order that is the rollback design; printed, stored and read again."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotbay import plan as plans
+from hotbay.errors import Refused
+from hotbay.model import DataPolicy, Kind, Live, State, Version
+from hotbay.plan import Plan, Step
+from rows import live
+
+names = st.text(max_size=6)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+versions = st.builds(Version, plugin=names, version=names, sha256=names, image=names, source=names)
+steps = st.builds(
+    Step, verb=names, summary=names, params=st.dictionaries(names, values, max_size=3), right=st.booleans()
+)
+all_plans = st.builds(
+    Plan,
+    kind=st.sampled_from(Kind),
+    plugin=names,
+    before=st.none() | versions,
+    after=st.none() | versions,
+    state=st.none() | st.sampled_from(State),
+    steps=st.lists(steps, max_size=4).map(tuple),
+    permissions=st.lists(names, max_size=3).map(tuple),
+    warnings=st.lists(names, max_size=3).map(tuple),
+)
+
+
+def target(version: str = "2.0.0") -> Version:
+    return Version("shop", version, "6" * 64, f"image-{version}", "local")
+
+
+def verbs(plan: Plan) -> list[str]:
+    return [step.verb for step in plan.steps]
+
+
+@given(all_plans)
+def test_a_plan_comes_back_from_json(plan: Plan) -> None:
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_install() -> None:
+    plan = plans.bring(Kind.INSTALL, target("1.0.0"), None, migrations=["0001_initial"], permissions=["mail"])
+    assert verbs(plan) == ["stage", "shelve", "expand", "start", "switch", "publish"]
+    assert (plan.before, plan.after, plan.state) == (None, target("1.0.0"), State.ACTIVE)
+    assert plan.title == "install shop 1.0.0"
+    text = str(plan)
+    assert "3. run migrations 0001_initial" in text
+    assert "serve 1.0.0 in every worker" in text
+    assert text.endswith("permission: mail")
+
+
+def test_upgrade_names_both_versions_and_prunes_at_the_end() -> None:
+    plan = plans.bring(Kind.UPGRADE, target(), live(), prune=["a", "b"], warnings=["careful"])
+    assert verbs(plan) == ["stage", "shelve", "start", "switch", "publish", "prune"]
+    assert plan.title == "upgrade shop 1.0.0 → 2.0.0"
+    assert plan.steps[-1].params == {"images": ["a", "b"]}
+    assert "switch every worker from 1.0.0 to 2.0.0" in str(plan)
+    assert str(plan).endswith("warning: careful")
+
+
+def test_requests_are_held_only_for_a_change_that_the_old_version_could_not_live_with() -> None:
+    def held(migrations: list[str], row: Live | None) -> bool:
+        kind = Kind.UPGRADE if row else Kind.INSTALL
+        return "hold" in verbs(plans.bring(kind, target(), row, migrations=migrations, exclusive=True))
+
+    assert held(["0002_x"], live())
+    assert not held([], live())
+    assert not held(["0002_x"], None)
+    plan = plans.bring(Kind.UPGRADE, target(), live(), migrations=["0002_x"], exclusive=True)
+    assert verbs(plan).index("hold") < verbs(plan).index("expand")
+
+
+def test_a_folder_has_its_content_already() -> None:
+    assert "shelve" not in verbs(plans.bring(Kind.INSTALL, target(), None, shelve=False))
+
+
+def test_an_inactive_upgrade_says_so() -> None:
+    row = live(state=State.INACTIVE)
+    plan = plans.bring(Kind.UPGRADE, target(), row, state=State.INACTIVE, expand={"restore": "x"}, migrations=["r"])
+    assert "record 2.0.0 as installed, inactive" in str(plan)
+    assert next(step for step in plan.steps if step.verb == "expand").params == {
+        "image": "image-2.0.0",
+        "restore": "x",
+    }
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(Refused, match=r"shop 1\.0\.0 is installed already") as caught:
+        plans.bring(Kind.INSTALL, target(), live())
+    assert "upgrade shop" in caught.value.mend
+    with pytest.raises(Refused, match="shop is not installed"):
+        plans.bring(Kind.UPGRADE, target(), None)
+    with pytest.raises(Refused, match="not installed"):
+        plans.bring(Kind.ROLLBACK, target(), None)
+    with pytest.raises(Refused, match=r"1\.0\.0 is older than 1\.10\.0") as caught:
+        plans.bring(Kind.UPGRADE, target("1.0.0"), live(version="1.10.0"))
+    assert "rollback shop" in caught.value.mend
+    assert plans.bring(Kind.UPGRADE, target("1.0.0"), live(version="1.10.0"), older=True).kind is Kind.UPGRADE
+    with pytest.raises(Refused, match="exactly this content") as caught:
+        plans.bring(Kind.UPGRADE, target("1.0.0"), live(image="image-1.0.0"))
+    assert caught.value.detail["unchanged"] is True
+
+
+def test_the_same_version_with_other_content_is_an_upgrade() -> None:
+    plan = plans.bring(Kind.UPGRADE, target("1.0.0"), live(image="other"))
+    assert plan.title == "upgrade shop 1.0.0"
+
+
+def test_activate_and_deactivate() -> None:
+    resting = live(state=State.INACTIVE)
+    assert verbs(plans.activate(resting)) == ["start", "switch", "publish"]
+    assert verbs(plans.activate(resting, migrations=["0002_x"])) == ["expand", "start", "switch", "publish"]
+    assert verbs(plans.activate(live(problem="did not start"))) == ["start", "switch", "publish"]
+    assert verbs(plans.deactivate(live())) == ["switch", "publish", "drain"]
+    for make, row in ((plans.activate, live()), (plans.deactivate, resting)):
+        with pytest.raises(Refused, match="already") as caught:
+            make(row)
+        assert caught.value.detail["unchanged"] is True
+    assert plans.activate(resting).state is State.ACTIVE
+    assert plans.deactivate(live()).state is State.INACTIVE
+
+
+def test_uninstall_by_policy() -> None:
+    tables, images = ["shop_items"], ["image-1"]
+    export = plans.uninstall(live(), DataPolicy.EXPORT, tables, images)
+    assert verbs(export) == ["hold", "export", "switch", "drain", "publish", "prune"]
+    assert (export.before is not None, export.after, export.state) == (True, None, None)
+    purge = plans.uninstall(live(), DataPolicy.PURGE, tables, images)
+    assert "export" not in verbs(purge)
+    assert purge.warnings == ("rows of shop_items are lost",)
+    assert "drop shop_items" in str(purge)
+    keep = plans.uninstall(live(), DataPolicy.KEEP, tables, images)
+    params = {step.verb: step.params for step in keep.steps}
+    assert (params["switch"], params["prune"]) == ({"drop": False}, {"images": images, "data": False})
+    assert "drop" not in str(keep)
+    assert "export" not in verbs(plans.uninstall(live(), DataPolicy.EXPORT, [], images))
+
+
+EVERY = [
+    plans.bring(Kind.INSTALL, target(), None, migrations=["a"], prune=["x"]),
+    plans.bring(Kind.UPGRADE, target(), live(), migrations=["a"], exclusive=True, prune=["x"]),
+    plans.activate(live(state=State.INACTIVE), migrations=["a"]),
+    plans.deactivate(live()),
+    *(plans.uninstall(live(), policy, ["t"], ["x"]) for policy in DataPolicy),
+]
+
+
+@pytest.mark.parametrize("plan", EVERY, ids=lambda plan: plan.title)
+def test_there_is_one_switch_and_only_what_is_right_of_it_is_right(plan: Plan) -> None:
+    assert verbs(plan).count("switch") == 1
+    at = verbs(plan).index("switch")
+    assert [step.right for step in plan.steps] == [seq > at for seq in range(len(plan.steps))]
+    assert str(replace(plan, warnings=())).count("\n") == len(plan.steps)
+
+
+def test_the_room_is_pure() -> None:
+    tree = ast.parse(Path(plans.__file__).read_text())
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not modules & {"os", "pathlib", "sqlite3", "asyncio", "importlib"}
