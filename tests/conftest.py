@@ -1,6 +1,13 @@
-"""Make the folders of tests importable for one another (`system.packages`)."""
+"""Make the folders of tests importable for one another (`system.packages`), and keep the demo's settings out of them."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# The project's own hotbay.toml describes the demo. A test that means a file names it or leaves this folder.
+_empty = Path(tempfile.mkdtemp(prefix="hotbay-tests-")) / "hotbay.toml"
+_empty.write_text("")
+os.environ["HOTBAY_CONFIG"] = str(_empty)

@@ -123,6 +123,12 @@ class Registrar:
             return f"refused {request.kind} {request.plugin}"
         return f"{request.kind} {request.plugin}"
 
+    def forgive(self) -> None:
+        """Give every refused folder another try: what it lacked (a package, a table) may be there since the restart."""
+        with self.applier.store.write() as connection:
+            for plugin in self.applier.store.all_refusals():
+                store.clear_refusal(connection, plugin)
+
     def _refuse(self, plugin: str, content: str, problem: str) -> None:
         with self.applier.store.write() as connection:
             store.put_refusal(connection, plugin, content, problem)
@@ -159,6 +165,8 @@ class Watch:
         while not self._stopping.is_set():
             if self._fd is None:
                 self._fd = self._lease.try_acquire()
+                if self._fd is not None:
+                    await asyncio.to_thread(self.registrar.forgive)
             deep -= self.settings.watch_seconds
             if self._fd is not None:
                 now = self.settings.plugins.stat().st_mtime_ns if self.settings.plugins.is_dir() else 0

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 BILLING = ROOT / "examples" / "billing"
 PASSWORD = "correct horse battery"
 
-SMALL_HOST = '''
+SMALL_HOST = """
 from fastapi import FastAPI, Request
 from hotbay import Hotbay
 
@@ -48,7 +48,7 @@ hotbay = Hotbay(app, admin=admin)
 async def emit(event: str):
     await hotbay.emit(event, number=1)
     return await hotbay.filter("number", 1)
-'''
+"""
 
 
 def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
@@ -78,7 +78,6 @@ class Server:
             "DEMO_PASSWORD": PASSWORD,
             **env,
         }
-        self.env.pop("HOTBAY_CONFIG", None)
         self.log = (folder / "server.log").open("wb")
         self.log_path = folder / "server.log"
         self.port = _free_port()
@@ -125,7 +124,13 @@ class Server:
         """The host's state, for an actor outside its server."""
         if self._offline is None:
             settings = configuration.load(
-                home=self.home, database_url=f"sqlite:///{self.database}", app_dir=self.app_dir, ack_seconds=2.0
+                home=self.home,
+                database_url=f"sqlite:///{self.database}",
+                app_dir=self.app_dir,
+                ack_seconds=2.0,
+                local_packages=self.modules,
+                drain_seconds=float(self.env.get("HOTBAY_DRAIN_SECONDS", "10")),
+                start_seconds=float(self.env.get("HOTBAY_START_SECONDS", "30")),
             )
             self._offline = open_host(settings, actor="test")
         return self._offline
@@ -187,9 +192,9 @@ def _free_port() -> int:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A small host with two workers."""
+    """A small host with two workers, and little patience for plugins that hang."""
     (tmp_path / "small_host.py").write_text(SMALL_HOST)
-    made = Server(tmp_path, app="small_host:app", app_dir=tmp_path)
+    made = Server(tmp_path, app="small_host:app", app_dir=tmp_path, HOTBAY_START_SECONDS="3", HOTBAY_DRAIN_SECONDS="2")
     try:
         yield made.start()
     finally:

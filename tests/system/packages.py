@@ -8,7 +8,7 @@ from typing import Any
 
 from hotbay.package import pack
 
-ROUTES = '''
+ROUTES = """
 import asyncio
 import os
 
@@ -75,9 +75,9 @@ async def ws(socket: WebSocket):
 @router.get("/boom")
 def boom():
     raise RuntimeError("a secret detail")
-'''
+"""
 
-JOBS = '''
+JOBS = """
 import os
 from hotbay_sdk import context, every, filters, on, service
 
@@ -99,7 +99,7 @@ def heard(number):
 @filters("number")
 def more(value):
     return value + 10
-'''
+"""
 
 
 def manifest(version: str, **more: Any) -> dict[str, Any]:
@@ -162,12 +162,16 @@ BROKEN: dict[str, dict[str, str]] = {
     "unhealthy": {"backend/plugin.py": "def health(context):\n    return False\n"},
     "failing health": {"backend/plugin.py": "def health(context):\n    raise RuntimeError('no pulse')\n"},
     "failing start": {"backend/plugin.py": "async def start(context):\n    raise RuntimeError('no ignition')\n"},
-    "hanging start": {"backend/plugin.py": "import asyncio\nasync def start(context):\n    await asyncio.sleep(3600)\n"},
+    "hanging start": {
+        "backend/plugin.py": "import asyncio\nasync def start(context):\n    await asyncio.sleep(3600)\n"
+    },
     "hanging import": {"backend/plugin.py": "import time\ntime.sleep(3600)\n"},
     "wrong manifest": {"metadata.json": '{"id": "probe", "version": "two"}'},
     "unclaimed route": {
         "backend/routes.py": "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/elsewhere')\n"
         "def elsewhere():\n    return 1\n"
     },
-    "missing dependency": {"metadata.json": json.dumps(manifest("2.0.0") | {"backend": {"dependencies": ["nosuch>=1"]}})},
+    "missing dependency": {
+        "metadata.json": json.dumps(manifest("2.0.0") | {"backend": {"dependencies": ["nosuch>=1"]}})
+    },
 }

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from system.conftest import PASSWORD, Server, until
-from system.packages import BROKEN, packed, probe, with_table, write
 
 from hotbay.errors import HotbayError
 from hotbay.model import DataPolicy, Kind
+from system.conftest import PASSWORD, Server, until
+from system.packages import BROKEN, packed, probe, with_table, write
 
 CHAT = "/api/v1/chat/bot"
 

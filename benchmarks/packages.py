@@ -1,0 +1,76 @@
+"""Packages that exist only to be measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from harness import HOSTS
+
+from hotbay.package import pack
+
+HELLO = '''
+"""Says which process answers."""
+
+import os
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/{plugin}")
+
+
+@router.get("/pid")
+async def pid() -> dict[str, int]:
+    """The worker's process id."""
+    return {{"pid": os.getpid()}}
+'''
+
+
+def metadata(plugin: str, version: str = "1.0.0", **more: Any) -> dict[str, Any]:
+    """A manifest."""
+    return {
+        "id": plugin,
+        "name": plugin.replace("_", " ").title(),
+        "version": version,
+        "author": "benchmarks",
+        "description": "Exists only to be measured.",
+        "category": "benchmark",
+        "backend": {"routes": [f"/api/v1/{plugin}/*"]},
+        **more,
+    }
+
+
+def write_tree(folder: Path, manifest: dict[str, Any], files: dict[str, str]) -> Path:
+    """A plugin's tree: `metadata.json` and files by their path."""
+    for name, text in {"metadata.json": json.dumps(manifest, indent=2), **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def hello_tree(folder: Path, plugin: str = "hello") -> Path:
+    """The smallest plugin with a route: `GET /api/v1/{plugin}/pid`."""
+    files = {"backend/__init__.py": "", "backend/routes.py": HELLO.format(plugin=plugin)}
+    return write_tree(folder, metadata(plugin), files)
+
+
+def build_hello(into: Path, plugin: str = "hello") -> Path:
+    """Pack it."""
+    with TemporaryDirectory() as temporary:
+        return pack(hello_tree(Path(temporary) / plugin, plugin), _made(into))
+
+
+def build_sample(into: Path) -> Path:
+    """Pack `hosts/sample_routes.py`, the routes that the plain host of overhead.py includes, as the plugin `sample`."""
+    with TemporaryDirectory() as temporary:
+        tree = write_tree(Path(temporary) / "sample", metadata("sample"), {"backend/__init__.py": ""})
+        shutil.copy(HOSTS / "sample_routes.py", tree / "backend" / "routes.py")
+        return pack(tree, _made(into))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
