@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -10,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hotbay import __version__
 from hotbay.console import changes, configure, history, live, market, problems
 from hotbay.console.auth import build_check, refuse_cross_site
 from hotbay.console.runner import Runner
@@ -68,7 +68,7 @@ class Api:
 
 
 def _application(hotbay: Hotbay, runner: Runner) -> FastAPI:
-    app = FastAPI(title="Hotbay", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Hotbay", version=version("hotbay"), docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hotbay, app.state.runner = hotbay, runner
     prefix = hotbay.settings.api_prefix
     for part in (market, changes, history, configure):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-import hotbay as package
 from hotbay.console.desk import Host
 from hotbay.console.events import stream
 from hotbay.presence import Status
@@ -34,7 +34,7 @@ def status(hotbay: Host) -> dict[str, Any]:
         "worker": hotbay.follower.worker,
         "workers": [_worker(item) for item in hotbay.follower.workers.statuses()],
         "lease": lease.holder() or None,
-        "versions": {"hotbay": package.__version__, "python": platform.python_version()},
+        "versions": {"hotbay": version("hotbay"), "python": platform.python_version()},
         "api_prefix": hotbay.settings.api_prefix,
         "source": hotbay.settings.plugin_source,
     }
