@@ -50,6 +50,7 @@ class Images:
         """Delete an image; safe to repeat. The rename first makes a half-deleted image impossible."""
         source = self.folder / image
         gone = self.folder / f".gone-{image}"
+        shutil.rmtree(gone, ignore_errors=True)
         with suppress(FileNotFoundError):
             source.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,184 @@
+"""The folder registry: names are states, a folder under a plugin's name is whole, the rest is the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hotbay.folders import Folders, Found
+from hotbay.model import State
+from rows import live, plugin_folder
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    """An empty plugins folder."""
+    return Folders(tmp_path / "plugins")
+
+
+def version(path: Path) -> str:
+    return str(json.loads((path / "metadata.json").read_text())["version"])
+
+
+def names(folders: Folders) -> list[str]:
+    return sorted(path.name for path in folders.root.iterdir())
+
+
+def test_what_counts_as_a_plugin(folders: Folders, tmp_path: Path) -> None:
+    for name in ("inventory", "_billing", ".template", "Upper", "9x", "a-b", "_2x"):
+        plugin_folder(folders.root / name)
+    (folders.root / "empty").mkdir()
+    (folders.root / "file").touch()
+    plugin_folder(tmp_path / "outside")
+    (folders.root / "linked").symlink_to(tmp_path / "outside")
+    (folders.root / "seed4").mkdir()
+    (folders.root / "seed4" / "plugin.json").write_text("{}")
+    assert folders.scan() == {
+        "inventory": Found("inventory", folders.root / "inventory", True),
+        "billing": Found("billing", folders.root / "_billing", False),
+        "seed4": Found("seed4", folders.root / "seed4", True),
+    }
+    assert folders.strangers() == ["9x", "Upper", "_2x", "a-b", "empty", "file", "linked"]
+
+
+def test_where_both_names_exist_the_active_one_counts(folders: Folders) -> None:
+    plugin_folder(folders.root / "_shop", version="1.0.0")
+    plugin_folder(folders.root / "shop", version="2.0.0")
+    assert folders.scan()["shop"].active
+
+
+def test_the_stamp_changes_with_the_content_and_not_with_compiled_code(folders: Folders) -> None:
+    found = Found("shop", plugin_folder(folders.root / "shop"), True)
+    before = found.stamp()
+    assert found.stamp() == before
+    cache = found.path / "backend" / "__pycache__"
+    times = os.stat(found.path / "backend")
+    cache.mkdir()
+    (cache / "x.pyc").touch()
+    os.utime(found.path / "backend", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert found.stamp() == before
+    (found.path / "backend" / "new.py").touch()
+    grown = found.stamp()
+    assert grown != before
+    (found.path / "backend" / "new.py").unlink()
+    assert found.stamp() != grown
+    os.utime(found.path / "metadata.json", (4_000_000_000, 4_000_000_000))
+    assert found.stamp()[0] == 4_000_000_000 * 10**9
+
+
+def test_new_content_takes_the_folders_place(folders: Folders, tmp_path: Path) -> None:
+    image = plugin_folder(tmp_path / "image", version="2.0.0")
+    (image / "backend" / "__pycache__").mkdir()
+    plugin_folder(folders.root / "shop", version="1.0.0")
+    shelf = folders.shelve(image, 7, "shop")
+    assert shelf.name.startswith(".")
+    assert set(folders.scan()) == {"shop"}
+    assert version(folders.root / "shop") == "1.0.0"
+    folders.publish(7, "shop", active=True)
+    assert version(folders.root / "shop") == "2.0.0"
+    assert not (folders.root / "shop" / "backend" / "__pycache__").exists()
+    folders.publish(7, "shop", active=True)
+    assert names(folders) == ["shop"]
+
+
+def test_shelving_again_replaces_half_a_copy(folders: Folders, tmp_path: Path) -> None:
+    folders.shelf(7, "shop").mkdir()
+    (folders.shelf(7, "shop") / "half").touch()
+    folders.shelve(plugin_folder(tmp_path / "image"), 7, "shop")
+    assert sorted(path.name for path in folders.shelf(7, "shop").iterdir()) == ["backend", "metadata.json"]
+    folders.unshelve(7, "shop")
+    folders.unshelve(7, "shop")
+    assert names(folders) == []
+
+
+def test_states_are_renames(folders: Folders) -> None:
+    plugin_folder(folders.root / "shop")
+    inode = (folders.root / "shop").stat().st_ino
+    folders.publish(1, "shop", active=False)
+    assert names(folders) == ["_shop"]
+    folders.publish(2, "shop", active=True)
+    assert names(folders) == ["shop"]
+    assert (folders.root / "shop").stat().st_ino == inode
+    folders.publish(3, "none", active=True)
+
+
+def test_both_names_become_one(folders: Folders) -> None:
+    plugin_folder(folders.root / "shop", version="1.0.0")
+    plugin_folder(folders.root / "_shop", version="2.0.0")
+    folders.publish(1, "shop", active=True)
+    assert names(folders) == ["shop"]
+
+
+def test_removal(folders: Folders) -> None:
+    plugin_folder(folders.root / "shop")
+    plugin_folder(folders.root / "_shop")
+    plugin_folder(folders.root / "other")
+    folders.remove(1, "shop")
+    folders.remove(1, "shop")
+    assert names(folders) == ["other"]
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_a_folder_under_a_plugins_name_is_whole_whenever_it_ends(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    """Cut off before each of the renames, or before the deletion: whole, and finished by the next call."""
+    plugin_folder(folders.root / "shop", version="1.0.0")
+    folders.shelve(plugin_folder(tmp_path / "image", version="2.0.0"), 7, "shop")
+    real, left = Path.rename, [cut]
+
+    def rename(path: Path, target: Path) -> Path:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return real(path, target)
+
+    def no_delete(path: Path, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        patch.setattr(shutil, "rmtree", no_delete)
+        with pytest.raises(KeyboardInterrupt):
+            folders.publish(7, "shop", active=True)
+    for found in folders.scan().values():
+        assert version(found.path) in ("1.0.0", "2.0.0")
+        assert (found.path / "backend" / "__init__.py").is_file()
+    folders.publish(7, "shop", active=True)
+    assert names(folders) == ["shop"]
+    assert version(folders.root / "shop") == "2.0.0"
+
+
+def test_the_sweep_after_a_crash_takes_ours_only(folders: Folders, tmp_path: Path) -> None:
+    folders.shelve(plugin_folder(tmp_path / "image"), 7, "shop")
+    plugin_folder(folders.root / ".template")
+    plugin_folder(folders.root / "shop")
+    folders.sweep_shelves()
+    assert names(folders) == [".template", "shop"]
+
+
+# ── addon_registry.json ──
+
+
+def test_the_registry_file_says_what_runs(folders: Folders) -> None:
+    rows = [live("shop"), live("other", "2.0.0", state=State.INACTIVE)]
+    folders.write_registry(rows, "epoch", 7)
+    found = folders.read_registry()
+    assert (found["epoch"], found["rev"], set(found["addons"])) == ("epoch", 7, {"shop", "other"})
+    entry = found["addons"]["other"]
+    assert (entry["version"], entry["enabled"], entry["source"]) == ("2.0.0", False, "local")
+    assert entry["grants"] == ["mail.send"]
+    assert entry["metadata"]["id"] == "other"
+    assert names(folders) == ["addon_registry.json"]
+    assert folders.strangers() == []
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", "\xff"])
+def test_an_unreadable_registry_file_is_empty(folders: Folders, text: str | None) -> None:
+    if text is not None:
+        (folders.root / "addon_registry.json").write_bytes(text.encode("latin-1"))
+    assert folders.read_registry() == {}
