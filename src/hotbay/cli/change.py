@@ -142,8 +142,8 @@ def _consent(shell: Shell, plugin: str) -> None:
     """Losing data for ever takes typing the plugin's id."""
     if shell.json or not sys.stdin.isatty():
         raise BadInput("--data purge deletes the plugin's data for ever", mend="add --yes if that is what you want")
-    with shell.host() as host:
-        host.store.get_live(plugin)
+    with shell.registry() as store:
+        store.get_live(plugin)
     question = f"The data of {plugin} will be lost for ever. Type {plugin} to go on"
     if click.prompt(question, default="", show_default=False, err=True) != plugin:
         raise Refused("nothing was done: the id was not typed", mend="`--data export` keeps the data in a file")

@@ -12,8 +12,9 @@ from hotbay.errors import HotbayError, NotFound
 
 if TYPE_CHECKING:
     from hotbay.model import Live
-    from hotbay.offline import OfflineHost
-    from hotbay.source import Offer
+    from hotbay.settings import Settings
+    from hotbay.source import Offer, Source
+    from hotbay.store import Store
 
 Entry = dict[str, Any]
 
@@ -25,13 +26,14 @@ Entry = dict[str, Any]
 def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     """List the plugins that are installed, and those that can be."""
     both = installed == available
-    with shell.host() as host:
-        offers, problem = _offers(host, strict=available and not installed)
-        rows = [_entry(row, offers) for row in host.store.all_live().values()]
-        document: Entry = {"source": host.catalog.source().name, "source_problem": problem}
+    source = _source(shell.settings())
+    offers, problem = _offers(source, strict=available and not installed)
+    with shell.registry() as store:
+        rows = [_entry(row, offers) for row in store.all_live().values()]
+        document: Entry = {"source": source.name, "source_problem": problem}
         if both or installed:
             document["installed"] = rows
-            document["refused"] = [_refusal(item) for item in host.store.all_refusals().values()]
+            document["refused"] = [_refusal(item) for item in store.all_refusals().values()]
         if both or available:
             document["available"] = [_offer(offer) for offer in offers]
     if problem:
@@ -39,10 +41,19 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
 
 
-def _offers(host: OfflineHost, *, strict: bool) -> tuple[list[Offer], str]:
+def _source(settings: Settings) -> Source:
+    """The configured source, without the engine that `hotbay.catalog` belongs to."""
+    from hotbay.source import LocalSource, RemoteSource
+
+    if settings.plugin_source == "remote":
+        return RemoteSource(settings.plugin_server_url)
+    return LocalSource(settings.packages)
+
+
+def _offers(source: Source, *, strict: bool) -> tuple[list[Offer], str]:
     """What the source offers. A repository that is down must not hide what is installed."""
     try:
-        return host.catalog.offers(), ""
+        return source.list(), ""
     except HotbayError as error:
         if strict:
             raise
@@ -115,28 +126,29 @@ def _first_line(text: str) -> str:
 @pass_shell
 def info(shell: Shell, /, plugin: str) -> None:
     """Tell all that is known of a plugin: versions, routes, tables, permissions, workers."""
-    with shell.host() as host:
-        offers, problem = _offers(host, strict=False)
-        offers = [offer for offer in offers if offer.id == plugin]
-        row = host.store.find_live(plugin)
+    settings = shell.settings()
+    offers, problem = _offers(_source(settings), strict=False)
+    offers = [offer for offer in offers if offer.id == plugin]
+    with shell.registry() as store:
+        row = store.find_live(plugin)
         if row is None and not offers:
             raise NotFound(f"there is no plugin {plugin!r} here", mend=problem or "`hotbay list` shows what there is")
         document = {
             "id": plugin,
-            "installed": _installed(host, row) if row else None,
+            "installed": _installed(settings, store, row) if row else None,
             "available": [_offer(offer) for offer in offers],
             "manifest": dict(row.manifest if row else offers[0].manifest),
         }
     shell.put(document, _describe(document))
 
 
-def _installed(host: OfflineHost, row: Live) -> Entry:
+def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     from hotbay.migrate import owned_tables
     from hotbay.steps import grant_for
     from hotbay_sdk.manifest import parse
 
-    live = host.store.all_live()
-    history = [{key: item[key] for key in ("version", "sha256", "at")} for item in host.store.history(row.plugin)]
+    live = store.all_live()
+    history = [{key: item[key] for key in ("version", "sha256", "at")} for item in store.history(row.plugin)]
     found = row.contributions
     return {
         **_entry(row, []),
@@ -148,23 +160,25 @@ def _installed(host: OfflineHost, row: Live) -> Entry:
         "filters": list(found.filters),
         "jobs": list(found.jobs),
         "services": list(found.services),
-        "tables": owned_tables(host.settings.database_path, grant_for(parse(row.manifest), live)),
-        "migrations": [f"{item['number']:04d}_{item['name']}" for item in host.store.applied(row.plugin)],
+        "tables": owned_tables(settings.database_path, grant_for(parse(row.manifest), live)),
+        "migrations": [f"{item['number']:04d}_{item['name']}" for item in store.applied(row.plugin)],
         "versions": history,
-        "workers": _workers(host, row.plugin),
+        "workers": _workers(settings, row.plugin),
     }
 
 
-def _workers(host: OfflineHost, plugin: str) -> list[Entry]:
+def _workers(settings: Settings, plugin: str) -> list[Entry]:
     """What each worker that is there says of the plugin."""
-    return [{"pid": status.pid, **status.of(plugin)} for status in host.applier.workers.statuses()]
+    from hotbay.presence import Workers
+
+    return [{"pid": status.pid, **status.of(plugin)} for status in Workers(settings.run).statuses()]
 
 
 def _describe(document: Entry) -> str:
     here, manifest = document["installed"] or {}, document["manifest"]
     newest = ", ".join(offer["version"] for offer in document["available"])
     lists = ("grants", "routes", "mounts", "events", "filters", "jobs", "services", "tables", "migrations")
-    workers = ", ".join(f"{item['pid']} ({item.get('state', '-')})" for item in here.get("workers", ()))
+    workers = "\n".join(_worker(item) for item in here.get("workers", ()))
     return pairs(
         [
             ("id", document["id"]),
@@ -181,6 +195,14 @@ def _describe(document: Entry) -> str:
             ("workers", workers),
         ]
     )
+
+
+def _worker(item: Entry) -> str:
+    """What one worker does with the plugin."""
+    if "revision" not in item:
+        return f"{item['pid']}: does not serve it"
+    state = "loaded" if item["loaded"] else "asleep until it is needed"
+    return f"{item['pid']}: {item['version']}, {state}, {item['requests']} requests, {item['failures']} failed"
 
 
 VERBS = (list_, info)

@@ -27,8 +27,8 @@ _many = click.option(
 @pass_shell
 def audit(shell: Shell, /, plugin: str, limit: int) -> None:
     """Tell who did what, with which result, the newest first."""
-    with shell.host() as host:
-        entries = host.store.audit_entries(plugin, limit)
+    with shell.registry() as store:
+        entries = store.audit_entries(plugin, limit)
     names = ("actor", "action", "plugin", "before", "after", "result", "operation")
     columns = ("WHEN", "WHO", "WHAT", "PLUGIN", "FROM", "TO", "RESULT", "OPERATION")
     rows = [(moment(item["at"]), *(item[name] or "" for name in names)) for item in entries]
@@ -43,8 +43,8 @@ def operations(shell: Shell, /, plugin: str, limit: int) -> None:
     """List the operations of the journal, the newest first."""
     from hotbay.journal import list_operations
 
-    with shell.host() as host:
-        found = list_operations(host.store, plugin=plugin, limit=limit)
+    with shell.registry() as store:
+        found = list_operations(store, plugin=plugin, limit=limit)
     rows = [
         (item["id"], moment(item["created_at"]), item["plan"].get("title", item["kind"]), item["state"], item["actor"])
         for item in found
@@ -59,8 +59,8 @@ def operation(shell: Shell, /, number: int) -> None:
     """Tell one operation with its steps."""
     from hotbay.journal import get_operation
 
-    with shell.host() as host:
-        found = get_operation(host.store, number)
+    with shell.registry() as store:
+        found = get_operation(store, number)
     shell.put(found, lambda: _print_operation(found))
 
 
@@ -106,8 +106,8 @@ def logs(shell: Shell, /, plugin: str, limit: int, follow: bool) -> None:
 
 def _refuse_unknown(shell: Shell, plugin: str) -> None:
     """A plugin that has logged nothing has an empty log; one that nobody knows has none."""
-    with shell.host() as host:
-        if host.store.find_live(plugin) is None:
+    with shell.registry() as store:
+        if store.find_live(plugin) is None:
             raise NotFound(f"there is no log of {plugin!r}", mend="`hotbay list` shows what is installed")
 
 

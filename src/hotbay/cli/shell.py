@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hotbay.apply import Progress
     from hotbay.offline import OfflineHost
     from hotbay.settings import Settings
+    from hotbay.store import Store
 
 _NAMES_A_HOST = ("HOTBAY_CONFIG", "HOTBAY_HOME", "HOTBAY_DATABASE_URL")
 
@@ -46,20 +47,28 @@ class Shell:
         return load(self.config, **overrides)
 
     @contextmanager
+    def registry(self) -> Iterator[Store]:
+        """The registry's rows for the block, for verbs that only read: they need not wait for the whole engine."""
+        from hotbay.store import Store
+
+        store = Store(self.settings().database_path)
+        try:
+            with _database_errors(store.path):
+                yield store
+        finally:
+            store.close()
+
+    @contextmanager
     def host(
         self, progress: Callable[[Progress], None] = lambda progress: None, **overrides: Any
     ) -> Iterator[OfflineHost]:
-        """The host's state for the block, whether its server runs or not. A broken database is a StateError."""
-        from sqlalchemy.exc import DatabaseError
-
+        """The host's state for the block, whether its server runs or not."""
         from hotbay.offline import open_host
 
         host = open_host(self.settings(**overrides), actor(), progress)
         try:
-            yield host
-        except DatabaseError as error:
-            mend = "`hotbay doctor` examines it; a database that is only locked needs patience"
-            raise StateError(f"{host.settings.database_path}: {error.orig}", mend=mend) from error
+            with _database_errors(host.settings.database_path):
+                yield host
         finally:
             host.close()
 
@@ -76,6 +85,18 @@ class Shell:
         """A remark on stderr."""
         if not self.json:
             click.echo(clean(text), err=True)
+
+
+@contextmanager
+def _database_errors(path: Path) -> Iterator[None]:
+    """A database that breaks in the middle is a StateError."""
+    from sqlalchemy.exc import DatabaseError
+
+    try:
+        yield
+    except DatabaseError as error:
+        mend = "`hotbay doctor` examines it; a database that is only locked needs patience"
+        raise StateError(f"{path}: {error.orig}", mend=mend) from error
 
 
 pass_shell = click.make_pass_decorator(Shell, ensure=True)
