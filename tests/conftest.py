@@ -1,4 +1,4 @@
-"""Make the folders of tests importable for one another (`system.packages`), and keep the demo's settings out of them."""
+"""Make the folders of tests importable (`system.packages`), and keep the demo's settings out of them."""
 
 import os
 import sys

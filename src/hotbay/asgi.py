@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from starlette.routing import BaseRoute, Match
 
 from hotbay import settings as configuration
 from hotbay import store
-from hotbay.activate import Limits, Receive, Scope, Send
+from hotbay.activate import Generation, Limits, Receive, Scope, Send
 from hotbay.activate.inprocess import InProcess
 from hotbay.apply import Applier, Progress
 from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
 from hotbay.documents import Documents
+from hotbay.errors import HotbayError
 from hotbay.facts import HOST_ROUTES, gather
 from hotbay.follow import Follower
 from hotbay.frameworks import FrameworkHost, host_route_paths, merged_openapi
@@ -174,12 +175,14 @@ class Hotbay:
         self.watch = Watch(self.settings, self.follower, self.applier("folder"))
         self.watch.start()
         self.feed.start()
+        self.follower.keep(self._load_undocumented(), "hotbay documents")
 
     async def _stop(self) -> None:
         self.started = False
         self.feed.stop()
         await self.watch.stop()
         await self.jobs.stop()
+        await self.documents.keep(self._undocumented(), delay=0.0)
         await self.follower.stop()
 
     def _declare(self) -> None:
@@ -212,11 +215,21 @@ class Hotbay:
 
     def _keep_documents(self) -> None:
         """Write the documents of newly loaded plugins down, off the loop and off the way of the switch."""
-        servings = self.follower.dispatcher.table.servings.values()
-        fresh = {item.live.image: item.generation for item in servings if item.generation is not None}
-        missing = {image: found for image, found in fresh.items() if not self.documents.has(image)}
+        missing = self._undocumented()
         if missing:
             self.follower.keep(self.documents.keep(missing), "hotbay documents")
+
+    def _undocumented(self) -> dict[str, Generation]:
+        servings = self.follower.dispatcher.table.servings.values()
+        fresh = {item.live.image: item.generation for item in servings if item.generation is not None}
+        return {image: found for image, found in fresh.items() if not self.documents.has(image)}
+
+    async def _load_undocumented(self) -> None:
+        """A server that was killed right after an install kept no document: only loading the plugin makes one."""
+        for serving in list(self.follower.dispatcher.table.servings.values()):
+            if not self.documents.has(serving.live.image):
+                with suppress(HotbayError):
+                    await serving.ready()
 
     def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
         """Paths of plugins that are known and not active."""

@@ -46,9 +46,9 @@ class Documents:
         temporary.replace(self._file(image))
         return document
 
-    async def keep(self, loaded: Mapping[str, Generation]) -> None:
-        """Write down what is not kept yet; a moment later, because just now the switch matters more."""
-        await asyncio.sleep(_DELAY_SECONDS)
+    async def keep(self, loaded: Mapping[str, Generation], *, delay: float = _DELAY_SECONDS) -> None:
+        """Write down what is not kept yet; `delay` seconds later, because just now the switch matters more."""
+        await asyncio.sleep(delay)
         for image, generation in loaded.items():
             if not self.has(image) and generation.app is not None:
                 await asyncio.to_thread(self._make, image, generation)

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import hotbay
+from hotbay._version import __version__
 from hotbay.resolve import HostFacts
 from hotbay.store import Store
 from hotbay_sdk.rules import RESERVED
@@ -55,7 +55,7 @@ def gather(registry: Store) -> HostFacts:
     """The facts of this host. Its routes are what a worker wrote when it started."""
     routes = tuple(registry.get_meta(HOST_ROUTES, []))
     return HostFacts(
-        api=hotbay.__version__,
+        api=__version__,
         python=platform.python_version(),
         distributions=Installed(),
         modules=Modules(),

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -87,7 +87,7 @@ class Bench:
 class Step(Protocol):
     """A verb."""
 
-    verb: ClassVar[str]
+    verb: str
 
     def do(self, bench: Bench, params: Record) -> Record:
         """Do it; the answer goes into the journal."""

@@ -94,7 +94,10 @@ class Context(Protocol):
     version: str
     generation: int
     log: logging.Logger
-    data: Path
+
+    @property
+    def data(self) -> Path:
+        """The plugin's own folder; it exists."""
 
     @property
     def settings(self) -> Any:
