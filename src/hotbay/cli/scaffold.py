@@ -131,13 +131,15 @@ _ROUTES = '''\
 """Routes below the host's API prefix: /api/v1/$id."""
 
 from fastapi import APIRouter, HTTPException
-
 from hotbay_sdk.plugin import context
 
 from . import services
 from .schemas import NewNote, NoteOut, Notes
 
-router = APIRouter(prefix="/$id", tags=["$id"])
+router = APIRouter(
+    prefix="/$id",
+    tags=["$id"],
+)
 
 
 @router.get("")
@@ -179,10 +181,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hotbay.check import check
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
-
-from hotbay.check import check
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
