@@ -30,7 +30,7 @@ from harness import (
     sized,
     temporary,
 )
-from operate import Operator, add_via, operator
+from operate import Operator, add_via, operator, step_times
 from packages import build_hello
 from wire import Connection
 
@@ -72,11 +72,12 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Click:
-    """Seconds from the click to the last worker's answer, to the click's own answer, and statuses beside 200 and 404."""
+    """Seconds from the click to the last worker's answer and to the click's own; statuses beside 200 and 404."""
 
     everywhere: float
     answered: float
     stray: tuple[int, ...]
+    outcome: dict[str, Any]
 
 
 async def click(act: Operator, kind: str, plugin: str, workers: Sequence[Connection], pause: float) -> Click:
@@ -87,7 +88,7 @@ async def click(act: Operator, kind: str, plugin: str, workers: Sequence[Connect
     await asyncio.sleep(0.1)
     began = time.monotonic()
     try:
-        await asyncio.to_thread(act.run, kind, plugin)
+        outcome = await asyncio.to_thread(act.run, kind, plugin)
         answered = time.monotonic() - began
         async with asyncio.timeout(_LIMIT):
             await asyncio.gather(*(watcher.seen.wait() for watcher in watchers))
@@ -99,7 +100,7 @@ async def click(act: Operator, kind: str, plugin: str, workers: Sequence[Connect
             watcher.ended = True
         await asyncio.gather(*tasks)
     stray = tuple(status for watcher in watchers for status in watcher.stray)
-    return Click(max(watcher.since for watcher in watchers) - began, answered, stray)
+    return Click(max(watcher.since for watcher in watchers) - began, answered, stray, outcome)
 
 
 async def one_each(server: Server) -> list[Connection]:
@@ -141,6 +142,8 @@ def summary(installs: Sequence[Click], uninstalls: Sequence[Click]) -> dict[str,
         "uninstall_max_ms": down["max_ms"],
         "install_answered_p50_ms": latencies([item.answered for item in installs])["p50_ms"],
         "uninstall_answered_p50_ms": latencies([item.answered for item in uninstalls])["p50_ms"],
+        "install_steps_p50_ms": step_times([item.outcome for item in installs]),
+        "uninstall_steps_p50_ms": step_times([item.outcome for item in uninstalls]),
         "other_statuses": sorted(status for item in (*installs, *uninstalls) for status in item.stray),
         "rounds": len(installs),
     }

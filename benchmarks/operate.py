@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
+import statistics
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import ADMIN, PASSWORD, Server
+from harness import ADMIN, PASSWORD, Server, milliseconds
 
 from hotbay import settings as configuration
 from hotbay.draft import Request
@@ -22,10 +22,10 @@ API = "/api/v1/marketplace"
 
 
 class Operator(Protocol):
-    """Runs one operation to its end and answers how many seconds that took. Raises when it fails."""
+    """Runs one operation to its end and answers its outcome: `seconds`, and `steps` with their seconds."""
 
-    def run(self, kind: str, plugin: str, version: str = "") -> float:
-        """Do it."""
+    def run(self, kind: str, plugin: str, version: str = "") -> dict[str, Any]:
+        """Do it. Raises when it fails."""
 
 
 class Engine:
@@ -34,11 +34,9 @@ class Engine:
     def __init__(self, env: Mapping[str, str]) -> None:
         self.host: OfflineHost = open_host(settings_of(env), actor="benchmark")
 
-    def run(self, kind: str, plugin: str, version: str = "") -> float:
+    def run(self, kind: str, plugin: str, version: str = "") -> dict[str, Any]:
         """Do it."""
-        began = time.monotonic()
-        self.host.applier.run(Request(Kind(kind), plugin, version))
-        return time.monotonic() - began
+        return self.host.applier.run(Request(Kind(kind), plugin, version)).to_json()
 
     def change_settings(self, plugin: str, **changes: Any) -> None:
         """Change a plugin's settings, live."""
@@ -62,12 +60,10 @@ class Api:
         self.url = server.url
         self.token = login(server.url)
 
-    def run(self, kind: str, plugin: str, version: str = "") -> float:
+    def run(self, kind: str, plugin: str, version: str = "") -> dict[str, Any]:
         """Do it; the answer comes when the operation is done."""
-        method, path, body = request_for(kind, plugin, version)
-        began = time.monotonic()
-        self.ask(method, path, body)
-        return time.monotonic() - began
+        done: dict[str, Any] = self.ask(*request_for(kind, plugin, version))
+        return done
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """One request. Raises RuntimeError with the problem that the host answered."""
@@ -93,6 +89,15 @@ def request_for(kind: str, plugin: str, version: str = "") -> tuple[str, str, di
     if kind in ("activate", "deactivate"):
         return "POST", f"{API}/toggle/{plugin}", {"enabled": kind == "activate"}
     return "POST", f"{API}/{kind}/{plugin}", named
+
+
+def step_times(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The median time of each step, in milliseconds."""
+    verbs: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for step in outcome["steps"]:
+            verbs.setdefault(step["verb"], []).append(step["seconds"])
+    return {verb: milliseconds(statistics.median(seconds)) for verb, seconds in verbs.items()}
 
 
 def login(url: str) -> str:
