@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from console.desks import MARKET, Desk, until
 
+from console.desks import MARKET, Desk, until
 from hotbay.presence import Lease
 
 VERSION = "/api/v1/notes/version"
@@ -282,7 +281,14 @@ def test_upload_that_is_too_large_is_cut_off(desk: Desk) -> None:
 
 def test_plan_shows_the_steps_and_changes_nothing(desk: Desk) -> None:
     made = desk.post("/plan", {"kind": "install", "addon_id": "notes"})
-    assert [step["verb"] for step in made["plan"]["steps"]] == ["stage", "shelve", "expand", "start", "switch", "publish"]
+    assert [step["verb"] for step in made["plan"]["steps"]] == [
+        "stage",
+        "shelve",
+        "expand",
+        "start",
+        "switch",
+        "publish",
+    ]
     assert made["text"].startswith("install notes 1.0.0\n  1. ")
     assert desk.get("/operations")["operations"] == []
     assert "notes_rows" not in tables(desk)
@@ -306,7 +312,9 @@ def test_operations_of_many_callers_are_put_in_order(desk: Desk) -> None:
 
     def work(name: str) -> None:
         body = {"addon_id": name}
-        codes.append(httpx.post(f"{desk.url}{MARKET}/install", json=body, headers=desk.client.headers, timeout=30).status_code)
+        codes.append(
+            httpx.post(f"{desk.url}{MARKET}/install", json=body, headers=desk.client.headers, timeout=30).status_code
+        )
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]
     for thread in threads:
@@ -314,14 +322,3 @@ def test_operations_of_many_callers_are_put_in_order(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert codes == [200, 200, 200]
-
-
-def test_the_server_waits_a_moment_for_operations_when_it_leaves(desk: Desk) -> None:
-    desk.pack(version="2.0.0", files=SLOW)
-    accepted = desk.post("/install", {"addon_id": "notes"}, 202, wait="false")
-    began = time.monotonic()
-    assert accepted["operation"] == 1
-    runner = desk.hotbay.api.runner
-    assert len(runner._tasks) == 1
-    until(lambda: not runner._tasks)
-    assert time.monotonic() - began < 10

@@ -146,8 +146,8 @@ def _accepted(name: str) -> str:
 
 
 def name_of(who: Any) -> str:
-    """The name of an identity for the audit; empty for None and False, which refuse."""
-    if who is None or who is False:
+    """The name of an identity for the audit; empty for None, False and whatever else is empty, which refuse."""
+    if not who:
         return ""
     if who is True:
         return "admin"
