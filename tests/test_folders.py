@@ -56,7 +56,7 @@ def test_the_stamp_changes_with_the_content_and_not_with_compiled_code(folders: 
     before = found.stamp()
     assert found.stamp() == before
     cache = found.path / "backend" / "__pycache__"
-    times = os.stat(found.path / "backend")
+    times = (found.path / "backend").stat()
     cache.mkdir()
     (cache / "x.pyc").touch()
     os.utime(found.path / "backend", ns=(times.st_atime_ns, times.st_mtime_ns))

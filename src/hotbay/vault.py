@@ -8,6 +8,7 @@ home folder, and never answered.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,13 @@ class Vault:
         self._cipher: Fernet | None = None
 
     def read(self, plugin: str) -> dict[str, Any]:
-        """All stored values, secrets in the clear: for the plugin only."""
+        """All stored values, secrets in the clear: for the plugin only. Raises StateError when the key is another."""
+        return self._read(plugin)
+
+    def _read(self, plugin: str, without: Collection[str] = ()) -> dict[str, Any]:
         plain, secrets = self.store.read_settings(plugin)
-        return plain | {name: self._decrypt(plugin, name, text) for name, text in secrets.items()}
+        wanted = {name: text for name, text in secrets.items() if name not in without}
+        return plain | {name: self._decrypt(plugin, name, text) for name, text in wanted.items()}
 
     def show(self, plugin: str, schema: dict[str, Any] | None) -> dict[str, Any]:
         """What may be shown: plain values over the model's defaults, and a mask for each secret that is set."""
@@ -44,8 +49,9 @@ class Vault:
 
     def merge(self, plugin: str, changes: dict[str, Any], schema: dict[str, Any] | None) -> dict[str, Any]:
         """The values as they would be after `changes`; None removes a value, the mask leaves a secret as it is."""
-        values = self.read(plugin)
         hidden = secret_fields(schema)
+        # A secret that is set anew is not decrypted: that is how a lost key is mended.
+        values = self._read(plugin, without={name for name, value in changes.items() if value != MASK})
         for name, value in changes.items():
             if name in hidden and value == MASK:
                 continue
@@ -77,7 +83,10 @@ class Vault:
 
     def _fernet(self) -> Fernet:
         if self._cipher is None:
-            self._cipher = Fernet(self._key())
+            try:
+                self._cipher = Fernet(self._key())
+            except ValueError:
+                raise StateError(f"{self.key_file} is no key", mend="restore the file, or move it away") from None
         return self._cipher
 
     def _key(self) -> bytes:
