@@ -337,9 +337,8 @@ class Follower:
 
     async def _forget(self, plugin: str, ready: Prepared) -> None:
         """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
-        row = self._rows.get(plugin)
-        if row is not None and row.active and row.image == ready.image and self.dispatcher.seen != self.beacon.raw:
-            return  # The switch is a moment away; the table will adopt it.
+        if self.dispatcher.seen != self.beacon.raw:
+            return  # A switch was committed a moment ago: the next pass knows whether the table wants it.
         if self._prepared.get(plugin) is ready:
             del self._prepared[plugin]
         if ready.generation is not None:
