@@ -1,0 +1,264 @@
+"""Live events: snapshots at connect and at each change, operations of any worker, and an end when the server leaves."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from console.desks import ADMIN, LIVE, Desk, serving, tree, until
+from hotbay import Hotbay
+from hotbay.apply import Progress
+from hotbay.console import events
+from hotbay.console.events import Feed, Snapshot, Subscriber, event
+from hotbay.model import Kind
+from hotbay.package import pack
+
+END = ("end", "", {})
+
+
+class Listener:
+    """An EventSource as a browser has it, in a thread."""
+
+    def __init__(self, url: str, last: str = "") -> None:
+        self.events: queue.Queue[tuple[str, str, Any]] = queue.Queue()
+        self.comments: list[str] = []
+        self.opened = threading.Event()
+        headers = ADMIN | ({"last-event-id": last} if last else {})
+        self.thread = threading.Thread(target=self._run, args=(f"{url}{LIVE}/events", headers), daemon=True)
+        self.thread.start()
+        assert self.opened.wait(10)
+
+    def _run(self, url: str, headers: dict[str, str]) -> None:
+        fields: dict[str, str] = {}
+        with httpx.stream("GET", url, headers=headers, timeout=60) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            assert response.headers["cache-control"] == "no-store"
+            for line in response.iter_lines():
+                self.opened.set()
+                if line.startswith((":", "retry")):
+                    self.comments.append(line)
+                elif line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif fields:
+                    self.events.put((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
+                    fields = {}
+        self.events.put(END)
+
+    def next(self, name: str = "", seconds: float = 10.0) -> tuple[str, Any]:
+        """The next event (of that name): its id and data."""
+        deadline = time.monotonic() + seconds
+        while True:
+            kind, number, data = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
+            if name in ("", kind):
+                return number, data
+
+    def operation(self, number: int | None = None) -> list[dict[str, Any]]:
+        """What is told of the next operation, to its end."""
+        found: list[dict[str, Any]] = []
+        while not found or found[-1]["verb"] or found[-1]["state"] == "running":
+            _, data = self.next("operation")
+            if number in (None, data["operation"]):
+                found.append(data)
+        return found
+
+
+def test_a_snapshot_at_connect_and_one_for_each_change(desk: Desk) -> None:
+    listener = Listener(desk.url)
+    number, first = listener.next("snapshot")
+    assert listener.comments == ["retry: 1000"]
+    assert first["plugins"] == []
+    assert number == f"{first['epoch']}:{first['rev']}"
+    desk.install()
+    until(lambda: (now := listener.next("snapshot")[1])["plugins"] and now)
+    desk.post("/toggle/notes")
+    number, last = until(lambda: (now := listener.next("snapshot"))[1]["plugins"][0]["state"] == "inactive" and now)
+    plugin = last["plugins"][0]
+    assert (plugin["id"], plugin["version"], plugin["frontend"]["routes"]) == ("notes", "1.0.0", ["/notes"])
+    assert plugin["image"] == desk.hotbay.store.get_live("notes").image
+    assert last["rev"] > first["rev"]
+
+
+def test_revisions_never_go_back_and_none_comes_twice(desk: Desk) -> None:
+    listener = Listener(desk.url)
+    desk.install()
+    for _ in range(6):
+        desk.post("/toggle/notes")
+    final = desk.hotbay.store.rev()[1]
+    revisions = [listener.next("snapshot")[1]["rev"]]
+    while revisions[-1] < final:
+        revisions.append(listener.next("snapshot")[1]["rev"])
+    assert revisions == sorted(set(revisions))
+
+
+def test_who_has_the_newest_snapshot_gets_none(desk: Desk) -> None:
+    desk.install()
+    number, _ = Listener(desk.url).next("snapshot")
+    again = Listener(desk.url, number)
+    with pytest.raises(queue.Empty):
+        again.next("snapshot", 0.6)
+    desk.post("/toggle/notes")
+    assert again.next("snapshot")[1]["rev"] > int(number.split(":")[1])
+    assert Listener(desk.url, "elsewhere:999").next("snapshot")
+
+
+def test_each_step_of_an_operation_is_told_once_and_in_order(desk: Desk) -> None:
+    listener = Listener(desk.url)
+    done = desk.install()
+    told = listener.operation()
+    assert (told[0]["verb"], told[0]["state"], told[0]["summary"]) == ("", "running", "install notes 1.0.0")
+    assert (told[-1]["verb"], told[-1]["state"]) == ("", "done")
+    assert {item["operation"] for item in told} == {done["operation"]}
+    pairs = [(item["verb"], item["state"]) for item in told]
+    assert len(pairs) == len(set(pairs))
+    finished = [verb for verb, state in pairs if state == "done" and verb]
+    assert finished == [step["verb"] for step in done["steps"]]
+    assert all(item["total"] == len(done["steps"]) for item in told)
+
+
+def test_operations_of_others_are_told_too(desk: Desk) -> None:
+    listener = Listener(desk.url)
+    listener.next("snapshot")
+    time.sleep(0.5)
+    desk.outside(Kind.INSTALL)
+    told = listener.operation()
+    assert (told[0]["kind"], told[0]["plugin"], told[-1]["state"]) == ("install", "notes", "done")
+    finished = [item["verb"] for item in told if item["state"] == "done" and item["verb"]]
+    assert finished[0] == "stage"
+    assert "switch" in finished
+    assert until(lambda: (now := listener.next("snapshot")[1])["plugins"] and now)["plugins"][0]["id"] == "notes"
+
+
+def test_a_failure_is_told_with_what_was_undone(desk: Desk) -> None:
+    desk.pack(version="2.0.0", files={"backend/routes.py": "1 / 0\n"})
+    listener = Listener(desk.url)
+    desk.install(status=422)
+    told = listener.operation()
+    assert (told[-1]["verb"], told[-1]["state"]) == ("", "failed")
+    assert ("stage", "undone") in [(item["verb"], item["state"]) for item in told]
+
+
+def test_many_listeners_hear_the_same(desk: Desk) -> None:
+    listeners = [Listener(desk.url) for _ in range(5)]
+    desk.install()
+    stories = [[(item["verb"], item["state"]) for item in listener.operation()] for listener in listeners]
+    assert all(story == stories[0] for story in stories)
+
+
+def test_nothing_is_read_while_nobody_listens(desk: Desk) -> None:
+    reads: list[int] = []
+    own = desk.hotbay.store.rev
+    desk.hotbay.store.rev = lambda: (reads.append(1), own())[1]  # type: ignore[method-assign]
+    desk.install()
+    time.sleep(0.5)
+    quiet = len(reads)
+    time.sleep(0.6)
+    assert len(reads) == quiet
+    listener = Listener(desk.url)
+    listener.next("snapshot")
+    until(lambda: len(reads) > quiet + 3)
+
+
+def test_who_leaves_is_forgotten(desk: Desk) -> None:
+    with httpx.stream("GET", f"{desk.url}{LIVE}/events", headers=ADMIN):
+        until(lambda: len(desk.hotbay.feed._subscribers) == 1)
+    until(lambda: not desk.hotbay.feed._subscribers)
+
+
+def test_streams_stay_alive_and_end_after_their_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_KEEP_ALIVE_SECONDS", 0.5)
+    monkeypatch.setattr(events, "_LONGEST_SECONDS", 2.0)
+    listener = Listener(desk.url)
+    until(lambda: listener.events.get(timeout=10) == END)
+    assert listener.comments.count(": keep-alive") >= 1
+
+
+@contextmanager
+def lone_server(folder: Path) -> Iterator[tuple[Any, str]]:
+    from fastapi import FastAPI
+
+    app = FastAPI()
+    hotbay = Hotbay(app, admin=lambda: "ada", home=folder / "var", watch=False)
+    pack(tree(folder / "notes"), hotbay.settings.packages)
+    with serving(app) as found:
+        yield found
+    hotbay.store.close()
+
+
+def test_a_server_that_is_asked_to_stop_is_not_held_up(tmp_path: Path) -> None:
+    """uvicorn waits without a limit for open answers before it tells the application that it leaves."""
+    with lone_server(tmp_path) as (server, url):
+        listener = Listener(url)
+        listener.next("snapshot")
+        began = time.monotonic()
+        server.should_exit = True
+        until(lambda: listener.events.get(timeout=10) == END)
+        assert time.monotonic() - began < 5
+
+
+# ── pieces ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_event_as_text() -> None:
+    assert event("line", "a\nb", "7") == "id: 7\nevent: line\ndata: a\ndata: b\n\n"
+    assert event("line", "") == "event: line\ndata: \n\n"
+
+
+def test_snapshots_know_which_is_newer() -> None:
+    one = Snapshot("a", 1, "")
+    assert one.newer_than(None)
+    assert Snapshot("a", 2, "").newer_than(one)
+    assert not one.newer_than(one)
+    assert not one.newer_than(Snapshot("a", 2, ""))
+    assert Snapshot("b", 0, "").newer_than(one)
+
+
+async def test_a_slow_listener_gets_a_fresh_snapshot_instead_of_a_backlog(tmp_path: Path) -> None:
+    hotbay = Hotbay(object(), home=tmp_path)
+    feed = Feed(hotbay)
+    feed.start()
+    try:
+        stream = feed.subscribe()
+        assert await anext(stream) == "retry: 1000\n\n"
+        assert (await anext(stream)).startswith("id: ")
+        for number in range(events._QUEUE * 3):
+            feed._tell(Progress(number + 1, "install", "notes", "", "running", 0, 1))
+        assert (await anext(stream)).startswith("id: ")
+        later = await anext(stream)
+        assert later.startswith("event: operation")
+        assert json.loads(later.splitlines()[1].removeprefix("data: "))["operation"] > events._QUEUE
+        await stream.aclose()  # type: ignore[attr-defined]
+        assert not feed._subscribers
+    finally:
+        feed.stop()
+        hotbay.store.close()
+
+
+def test_an_overflow_drops_the_backlog() -> None:
+    subscriber = Subscriber()
+    for number in range(events._QUEUE + 1):
+        subscriber.offer(str(number))
+    assert subscriber.behind
+    assert subscriber.queue.qsize() == 1
+
+
+async def test_publishing_before_the_start_or_after_the_end_does_no_harm(tmp_path: Path) -> None:
+    hotbay = Hotbay(object(), home=tmp_path)
+    feed = Feed(hotbay)
+    item = Progress(1, "install", "notes", "", "running", 0, 1)
+    feed.publish(item)
+    feed.start()
+    feed.stop()
+    feed.publish(item)
+    assert feed.ended
+    assert [text async for text in feed.subscribe()][:1] == ["retry: 1000\n\n"]
+    hotbay.store.close()
