@@ -131,6 +131,18 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def memory_mib(pids: Sequence[int]) -> list[float]:
+    """The resident memory of processes."""
+    return [round(_resident_kib(pid) / 1024, 1) for pid in pids]
+
+
+def _resident_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
 def children(pid: int) -> list[int]:
     """Processes that a process started, without Python's own resource tracker."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
