@@ -40,11 +40,16 @@ class FrameworkHost:
 
     def _mount_router(self, router: APIRouter, prefix: str) -> Mounted:
         """The plugin's routes in a router of their own, inside the host's middleware and exception handlers."""
-        outer = APIRouter(dependency_overrides_provider=self._app)
-        outer.include_router(router, prefix="" if _has_prefix(router, prefix) else prefix)
-        routes = tuple(route for item in outer.routes for route in paths_of(item))
+        outer, routes = self._included(router, prefix)
+        if prefix and routes and all(route.path.startswith(f"{prefix}{prefix}/") for route in routes):
+            outer, routes = self._included(router, "")  # The plugin wrote the host's prefix itself.
         app = outer if self._app is not None else _complete(outer)
         return Mounted(app, routes, (), lambda: _document(outer))
+
+    def _included(self, router: APIRouter, prefix: str) -> tuple[APIRouter, tuple[model.Route, ...]]:
+        outer = APIRouter(dependency_overrides_provider=self._app)
+        outer.include_router(router, prefix=prefix)
+        return outer, tuple(route for item in outer.routes for route in paths_of(item))
 
     def collect(self, register: Callable[[Any], Any]) -> Any:
         """Seed 002: `register_routes(app)` gets a router, which has `include_router` and the route decorators."""
@@ -89,11 +94,6 @@ def _mount_app(app: Any, prefix: str) -> Mounted:
         await app(child, receive, send)
 
     return Mounted(below, (), (base,))
-
-
-def _has_prefix(router: APIRouter, prefix: str) -> bool:
-    found = [path.path for route in router.routes for path in paths_of(route)]
-    return bool(prefix) and bool(found) and all(path.startswith(prefix + "/") for path in found)
 
 
 def paths_of(route: Any) -> Iterable[model.Route]:
