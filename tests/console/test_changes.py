@@ -9,8 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse
+from starlette.routing import Route
 
-from console.desks import MARKET, Desk, until
+from console.desks import MARKET, Desk, opened, serving, tree, until
+from hotbay.package import pack
 from hotbay.presence import Lease
 
 VERSION = "/api/v1/notes/version"
@@ -322,3 +327,32 @@ def test_operations_of_many_callers_are_put_in_order(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert codes == [200, 200, 200]
+
+
+# ── remote, with a repository ───────────────────────────────────────────────────────────────────────────────────
+
+
+def repository(folder: Path) -> Starlette:
+    """A repository as the seeds describe it: an index and downloads."""
+
+    async def index(request: Request) -> JSONResponse:
+        plugins = [{"id": "shop", "version": "1.0.0", "name": "Shop", "download_url": "/download/shop/1.0.0"}]
+        return JSONResponse({"plugins": plugins})
+
+    async def download(request: Request) -> FileResponse:
+        return FileResponse(folder / "shop_v1.0.0.zip")
+
+    return Starlette(routes=[Route("/manifest.json", index), Route("/download/shop/1.0.0", download)])
+
+
+def test_install_remote_fetches_from_the_repository_whatever_the_source_is(tmp_path: Path) -> None:
+    pack(tree(tmp_path / "shop", "shop"), tmp_path / "published")
+    with (
+        serving(repository(tmp_path / "published")) as (_, url),
+        opened(tmp_path, PLUGIN_SOURCE="local", PLUGIN_SERVER_URL=url) as desk,
+    ):
+        assert desk.install("shop", 404)["code"] == "not-found"
+        done = desk.post("/install-remote", {"addon_id": "shop", "settings": {"greeting": "ahoy"}})
+        assert (done["version"], done["addon_id"]) == ("1.0.0", "shop")
+        assert httpx.get(desk.url + "/api/v1/shop/version").json() == {"version": "1.0.0", "greeting": "ahoy"}
+        assert desk.hotbay.store.get_live("shop").source.startswith(url)

@@ -24,19 +24,19 @@ Lines = Annotated[int, Query(ge=0, le=5000)]
 
 
 @router.get("/operations")
-def operations(hotbay: Host, plugin: str = "", limit: Limit = 50) -> dict[str, Any]:
+def operations(hotbay: Host, plugin: str = "", limit: Limit = 50) -> Response:
     """Operations, the newest first."""
     rows = journal.list_operations(hotbay.store, plugin=plugin, limit=limit)
-    return {"operations": [operation_json(row) for row in rows]}
+    return JSONResponse({"operations": [operation_json(row) for row in rows]})
 
 
 @router.get("/operations/{number}")
-def operation(number: int, hotbay: Host) -> dict[str, Any]:
+def operation(number: int, hotbay: Host) -> Response:
     """One operation with its plan, steps, result and error."""
     row = journal.get_operation(hotbay.store, number)
     planned = row["plan"].get("steps", [])
     steps = [_step_json(step, planned) for step in row["steps"]]
-    return operation_json(row) | {"steps": steps, "result": row["result"], "error": row["error"]}
+    return JSONResponse(operation_json(row) | {"steps": steps, "result": row["result"], "error": row["error"]})
 
 
 def operation_json(row: dict[str, Any]) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def _step_json(step: dict[str, Any], planned: list[dict[str, Any]]) -> dict[str,
 
 
 @router.get("/audit")
-def audit(hotbay: Host, plugin: str = "", limit: Limit = 100) -> dict[str, Any]:
+def audit(hotbay: Host, plugin: str = "", limit: Limit = 100) -> Response:
     """Who did what, when, with what result; the newest first."""
-    return {"entries": hotbay.store.audit_entries(plugin, limit)}
+    return JSONResponse({"entries": hotbay.store.audit_entries(plugin, limit)})
 
 
 @router.get("/logs/{addon_id}", response_model=None)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from hotbay.console.desk import Host
 from hotbay.console.events import stream
@@ -24,11 +24,11 @@ async def events(hotbay: Host, last_event_id: Annotated[str, Header()] = "") -> 
 
 
 @router.get("/status")
-def status(hotbay: Host) -> dict[str, Any]:
+def status(hotbay: Host) -> Response:
     """The registry's revision, who serves, and who writes."""
     epoch, rev = hotbay.store.rev()
     lease = hotbay.applier("status").lease
-    return {
+    body = {
         "epoch": epoch,
         "rev": rev,
         "worker": hotbay.follower.worker,
@@ -38,6 +38,7 @@ def status(hotbay: Host) -> dict[str, Any]:
         "api_prefix": hotbay.settings.api_prefix,
         "source": hotbay.settings.plugin_source,
     }
+    return JSONResponse(body)
 
 
 def _worker(item: Status) -> dict[str, Any]:
@@ -53,7 +54,6 @@ def _slim(about: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-def openapi(request: Request) -> dict[str, Any]:
+def openapi(request: Request) -> Response:
     """This API's OpenAPI document."""
-    document: dict[str, Any] = request.app.openapi()
-    return document
+    return JSONResponse(request.app.openapi())

@@ -1,10 +1,14 @@
-"""What there is: the offers of the source, and what is installed."""
+"""What there is: the offers of the source, and what is installed.
+
+The functions are not async and return finished answers: a long list is read and encoded in a thread, not on the loop.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
 
 from hotbay.console import shelf
 from hotbay.console.desk import AddonId, Host, Limit
@@ -20,12 +24,12 @@ def addons(
     installed: bool | None = None,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
-) -> dict[str, Any]:
+) -> Response:
     """All plugins that the source offers or that are installed. `search` looks for all of its words."""
     every, problems = shelf.addons(hotbay)
     found = [one for one in every if one.fits(search, category, installed)]
     categories = {str(one.manifest.get("category")) for one in every if one.manifest.get("category")}
-    return {
+    body = {
         "addons": [one.to_json() for one in found[offset : offset + limit]],
         "total": len(found),
         "limit": limit,
@@ -34,10 +38,11 @@ def addons(
         "source": hotbay.settings.plugin_source,
         "problems": problems,
     }
+    return JSONResponse(body)
 
 
 @router.get("/addons/{addon_id}")
-def addon(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
+def addon(addon_id: AddonId, hotbay: Host) -> Response:
     """One plugin: its manifest, the packages that are offered, its README and what is installed of it."""
     found = shelf.addon(hotbay, addon_id)
     packages = [{"version": one.version, "sha256": one.sha256, "size": one.size} for one in found.offers]
@@ -45,16 +50,17 @@ def addon(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
         {"version": row["version"], "sha256": row["sha256"], "revision": row["revision"], "at": row["at"]}
         for row in hotbay.store.history(addon_id)
     ]
-    return found.to_json() | {
+    body = found.to_json() | {
         "manifest": dict(found.manifest),
         "packages": packages,
         "history": kept,
         "readme": shelf.readme(hotbay, found),
         "live": shelf.live_json(found.live) if found.live is not None else None,
     }
+    return JSONResponse(body)
 
 
 @router.get("/installed")
-def installed(hotbay: Host) -> dict[str, Any]:
+def installed(hotbay: Host) -> Response:
     """What is installed, what each worker makes of it, and folders that could not be brought in."""
-    return shelf.installed(hotbay)
+    return JSONResponse(shelf.installed(hotbay))
