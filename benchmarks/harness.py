@@ -267,7 +267,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "HOTBAY_DATABASE_URL": f"sqlite:///{home / 'host.db'}",
         "HOTBAY_LOCAL_PACKAGES": str(home / "modules"),
         "DEMO_PASSWORD": PASSWORD,
-        "PYTHONPATH": os.pathsep.join([str(HOSTS), str(BILLING)]),
+        "PYTHONPATH": os.pathsep.join(map(str, (HERE, HOSTS, BILLING))),
     }
     return kept | own | more
 

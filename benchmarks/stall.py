@@ -1,0 +1,197 @@
+"""The longest time for which a worker's event loop stands still during an operation. Goal: at most 20 ms.
+
+The billing host runs with two workers; in each, a task on the loop wants to wake every millisecond and notes when it
+wakes late. Nobody asks for anything meanwhile: what is seen is the operations' own. `max_stall_ms` is the longest
+lateness in any worker from the click to half a second after the operation's end (the old generation is collected
+then), over all operations; `stall_p50_ms` the median of the operations' longest. `baseline` is the same without
+operations, before and after: how much the machine itself stalls whatever runs on it. `cpu_ms` is how much CPU time the
+process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by another
+thread that held the interpreter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import (
+    HOSTS,
+    Server,
+    arguments,
+    build_packages,
+    environment,
+    milliseconds,
+    percentile,
+    report,
+    say,
+    served,
+    sized,
+    temporary,
+)
+from operate import Operator, add_via, operator
+from stall_record import RECORD
+
+PLUGIN = "ai_chatbot"
+ROUND = (
+    ("install", "1.0.0"),
+    ("upgrade", "1.1.0"),
+    ("rollback", ""),
+    ("upgrade", "1.1.0"),
+    ("deactivate", ""),
+    ("activate", ""),
+    ("uninstall", ""),
+)
+AFTER = 0.5
+
+
+@dataclass(frozen=True)
+class Late:
+    """One late beat. Seconds; `at` is when it came."""
+
+    pid: int
+    at: float
+    late: float
+    loop_cpu: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A time in which something was done, or nothing."""
+
+    name: str
+    began: float
+    ended: float
+
+
+def read(log: Path) -> list[Late]:
+    """What the heartbeats wrote."""
+    data = log.read_bytes() if log.exists() else b""
+    return [Late(*RECORD.unpack_from(data, place)) for place in range(0, len(data) - RECORD.size + 1, RECORD.size)]
+
+
+def longest(found: Sequence[Late], phase: Phase) -> Late:
+    """The longest stall that overlaps a phase."""
+    nothing = Late(0, phase.ended, 0.0, 0.0, 0.0)
+    mine = [item for item in found if item.at - item.late <= phase.ended and item.at >= phase.began]
+    return max(mine, key=lambda item: item.late, default=nothing)
+
+
+def told(item: Late) -> dict[str, float]:
+    """A stall, for the answer."""
+    return {
+        "ms": milliseconds(item.late),
+        "loop_cpu_ms": milliseconds(item.loop_cpu),
+        "cpu_ms": milliseconds(item.cpu),
+    }
+
+
+def operate(act: Operator, rounds: int) -> list[Phase]:
+    """All operations, again and again."""
+    phases = []
+    for number in range(rounds):
+        for kind, version in ROUND:
+            began = time.monotonic()
+            act.run(kind, PLUGIN, version)
+            time.sleep(AFTER)
+            phases.append(Phase(kind, began, time.monotonic()))
+        say(f"round {number + 1} of {rounds}")
+    return phases
+
+
+def rest(seconds: float) -> Phase:
+    """Nothing for a while."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    return Phase("baseline", began, time.monotonic())
+
+
+def summary(found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase]) -> dict[str, Any]:
+    """The answer."""
+    worst = {phase: longest(found, phase) for phase in phases}
+    top = max(worst.values(), key=lambda item: item.late)
+    lates = [item.late for item in worst.values()]
+    return {
+        "max_stall_ms": milliseconds(top.late),
+        "max_stall": told(top),
+        "stall_p50_ms": milliseconds(percentile(lates, 50)),
+        "stall_p95_ms": milliseconds(percentile(lates, 95)),
+        "max_cpu_in_a_stall_ms": milliseconds(max(item.cpu for item in worst.values())),
+        "operations": len(phases),
+        "by_operation": {kind: _by_kind(kind, worst) for kind in dict(ROUND)},
+        "baseline": _baseline(found, idle, sum(phase.ended - phase.began for phase in phases)),
+    }
+
+
+def _by_kind(kind: str, worst: dict[Phase, Late]) -> dict[str, Any]:
+    mine = [item for phase, item in worst.items() if phase.name == kind]
+    lates = [item.late for item in mine]
+    return {
+        "count": len(mine),
+        "p50_ms": milliseconds(percentile(lates, 50)),
+        "max_ms": milliseconds(max(lates)),
+        "max": told(max(mine, key=lambda item: item.late)),
+    }
+
+
+def _baseline(found: Sequence[Late], idle: Sequence[Phase], busy: float) -> dict[str, Any]:
+    """Judged in pieces of one second, as an operation is about that long."""
+    pieces = [
+        Phase("second", phase.began + number, phase.began + number + 1)
+        for phase in idle
+        for number in range(int(phase.ended - phase.began))
+    ]
+    lates = [longest(found, piece).late for piece in pieces or idle]
+    return {
+        "max_stall_ms": milliseconds(max(lates)),
+        "stall_p50_ms": milliseconds(percentile(lates, 50)),
+        "seconds": round(sum(phase.ended - phase.began for phase in idle), 1),
+        "seconds_with_operations": round(busy, 1),
+    }
+
+
+def run(server: Server, log: Path, act: Operator, options: argparse.Namespace) -> dict[str, Any]:
+    """One round that nobody counts, for what is imported only once; then rest, operations, rest."""
+    warm = operate(act, 1) if not options.tiny else []
+    rounds = options.rounds or sized(options, 20, 2, 1)
+    pause = sized(options, 30.0, 6.0, 1.0)
+    idle = [rest(pause)]
+    phases = operate(act, rounds)
+    idle.append(rest(pause))
+    found = read(log)
+    if not {item.pid for item in found} <= set(server.pids()):
+        raise RuntimeError("a worker was replaced meanwhile")
+    first = {"first_round_max_ms": milliseconds(max(longest(found, phase).late for phase in warm))} if warm else {}
+    return {**summary(found, phases, idle), **first}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__)
+    add_via(parser)
+    parser.add_argument("--rounds", type=int, help=f"rounds of {len(ROUND)} operations (default 20, quick 2)")
+    parser.add_argument("--trace", action="store_true", help="show what long stalls did (costs time of its own)")
+    options = parser.parse_args()
+    with temporary("stall") as home:
+        result = _host(home, options)
+    report("stall", options, {**result, "goal": "max_stall_ms ≤ 20", "via": options.via})
+
+
+def _host(home: Path, options: argparse.Namespace) -> dict[str, Any]:
+    log = home / "stalls"
+    env = environment(home, STALL_LOG=str(log), **({"STALL_TRACE": "1"} if options.trace else {}))
+    build_packages(home / "modules")
+    with served("stall_host:app", HOSTS, env, home / "log", workers=2, ready="/api/v1/health") as server:
+        found = run(server, log, operator(options.via, server, env), options)
+    if options.trace:
+        sys.stderr.write((home / "log").read_text("utf-8", "replace"))
+    return found
+
+
+if __name__ == "__main__":
+    main()
