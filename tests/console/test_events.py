@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import queue
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from console.desks import ADMIN, LIVE, Desk, serving, tree, until
+from console.desks import ADMIN, LIVE, MARKET, Desk, serving, tree, until
 from hotbay import Hotbay
 from hotbay.apply import Progress
 from hotbay.console import events
@@ -262,3 +267,59 @@ async def test_publishing_before_the_start_or_after_the_end_does_no_harm(tmp_pat
     assert feed.ended
     assert [text async for text in feed.subscribe()][:1] == ["retry: 1000\n\n"]
     hotbay.store.close()
+
+
+# ── two workers, as processes ───────────────────────────────────────────────────────────────────────────────────
+
+PANEL = """
+from console.desks import admin
+from fastapi import FastAPI
+from hotbay import Hotbay
+
+app = FastAPI()
+hotbay = Hotbay(app, admin=admin)
+"""
+
+
+@contextmanager
+def two_workers(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    (folder / "panel.py").write_text(PANEL)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    paths = os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
+    env = os.environ | {"HOTBAY_HOME": str(folder / "var"), "PYTHONPATH": paths}
+    command = [sys.executable, "-m", "uvicorn", "panel:app", "--workers", "2", "--port", port]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: _workers(url) == 2, 60)
+            yield process, url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _workers(url: str) -> int:
+    with contextlib.suppress(httpx.TransportError):
+        return len(httpx.get(f"{url}{LIVE}/status", headers=ADMIN).json()["workers"])
+    return 0
+
+
+def test_listeners_of_every_worker_hear_and_let_the_server_go(tmp_path: Path) -> None:
+    pack(tree(tmp_path / "notes"), tmp_path / "var" / "modules")
+    with two_workers(tmp_path) as (process, url):
+        listeners = [Listener(url) for _ in range(6)]
+        body = {"addon_id": "notes"}
+        answer = httpx.post(f"{url}{MARKET}/install", json=body, headers=ADMIN, timeout=30)
+        assert answer.status_code == 200
+        for listener in listeners:
+            told = listener.operation()
+            assert (told[0]["plugin"], told[-1]["state"]) == ("notes", "done")
+            assert until(lambda one=listener: (now := one.next("snapshot")[1])["plugins"] and now)
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(15) is not None
+        assert time.monotonic() - began < 8
+        assert all(until(lambda one=listener: one.events.get(timeout=5) == END) for listener in listeners)
