@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from hotbay.store import Store
 from hotbay.vault import Vault
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+_STALE_SECONDS = 600.0
 _LITTLE, _TOO_LITTLE = 512 * 1024 * 1024, 64 * 1024 * 1024
 
 
@@ -229,7 +231,11 @@ def unreferenced(settings: Settings, registry: Store) -> list[str]:
 
 
 def _staged(settings: Settings) -> list[Path]:
-    return sorted(settings.staging.iterdir()) if settings.staging.is_dir() else []
+    """Unpacked packages that nobody works on any more: plans unpack without the lease, but not for so long."""
+    if not settings.staging.is_dir():
+        return []
+    oldest = time.time() - _STALE_SECONDS
+    return [path for path in sorted(settings.staging.iterdir()) if path.stat().st_mtime < oldest]
 
 
 def _folder_registry(patient: Patient) -> Findings:

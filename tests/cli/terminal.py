@@ -13,7 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from hotbay.cli import commands
+from hotbay.cli.commands import commands
 from hotbay.package import pack
 
 APP = """\

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from hotbay import errors
-from hotbay.cli import commands
+from hotbay.cli.commands import commands
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 SECTIONS = {

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from terminal import Terminal
 
-from hotbay.cli import commands
+from hotbay.cli.commands import commands
 from hotbay.settings import Settings, load
 
 

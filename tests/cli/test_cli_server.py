@@ -22,14 +22,12 @@ PATH = "/api/v1/shop/version"
 
 @contextmanager
 def serving(terminal: Terminal, workers: int = 2) -> Iterator[httpx.Client]:
-    """`hotbay serve`, until the block ends; then it must stop cleanly."""
+    """`hotbay serve`, from another folder, until the block ends; then it must stop cleanly."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    args = ["serve", "--port", str(port), "--workers", str(workers), "--json"]
+    args = ["--config", str(terminal.config), "serve", "--port", str(port), "--workers", str(workers), "--json"]
     with (terminal.folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command(args), cwd=terminal.folder, env=environment(), stdout=subprocess.PIPE, stderr=log
-        )
+        process = subprocess.Popen(command(args), cwd="/", env=environment(), stdout=subprocess.PIPE, stderr=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
             _wait(terminal, client, workers)

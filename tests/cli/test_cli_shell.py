@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from terminal import Terminal, command, environment
 
-from hotbay.cli import commands
+from hotbay.cli.commands import commands
 from hotbay.cli.shell import Verb
 from hotbay.cli.words import clean, pairs, seconds, size
 
@@ -142,6 +142,21 @@ def test_ids_of_installed_plugins_are_completed(terminal: Terminal) -> None:
     assert "shop" in found
     assert "shop" not in terminal.spawn_completion("hotbay deactivate x")
     assert "uninstall" in terminal.spawn_completion("hotbay un")
+    terminal.offer("other")
+    offered = terminal.spawn_completion("hotbay install o").split()
+    assert offered == ["plain,other", "file,o"]
+
+
+@pytest.mark.parametrize(("missing", "extra", "code"), [("click", "cli", 1), ("fastapi", "fastapi", 1)])
+def test_a_missing_extra_is_named(terminal: Terminal, missing: str, extra: str, code: int) -> None:
+    terminal.offer()
+    script = f"import sys; sys.modules[{missing!r}] = None; from hotbay.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "install", "shop"], cwd=terminal.folder, env=environment(),
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert missing in done.stderr and f"hotbay[{extra}]" in done.stderr
 
 
 def test_json_is_json_wherever_it_is_written(terminal: Terminal) -> None:

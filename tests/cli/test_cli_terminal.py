@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -51,7 +52,8 @@ def in_pty(terminal: Terminal, args: list[str], typed: str) -> tuple[int, str]:
     return process.wait(10), said.decode("utf-8", "replace")
 
 
-def test_ctrl_c_takes_an_operation_back_at_once(terminal: Terminal) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_takes_an_operation_back_at_once(terminal: Terminal, number: int) -> None:
     folder = terminal.plugin()
     (folder / "backend" / "plugin.py").write_text(
         "import asyncio\nasync def start(context):\n    context.log.info('x')\n    await asyncio.sleep(20)\n"
@@ -69,7 +71,7 @@ def test_ctrl_c_takes_an_operation_back_at_once(terminal: Terminal) -> None:
         assert line, said
         said += line
     time.sleep(0.5)
-    process.send_signal(2)
+    process.send_signal(number)
     _, rest = process.communicate()
     timer.cancel()
     assert process.returncode == 130, said + rest

@@ -158,13 +158,16 @@ def test_traces_of_dead_processes_are_cleared(host: Terminal) -> None:
     os.mkfifo(run / "w-99-dead.fifo")
     (run / "w-99-dead.json").write_text("{}")
     os.mkfifo(run / "a-99-dead.fifo")
+    (host.home / "staging" / "at-work").mkdir()
     (host.home / "staging" / "half").mkdir()
+    os.utime(host.home / "staging" / "half", (0, 0))
     found = findings(host)
     assert sorted(item["check"] for item in found) == ["staging", "workers", "workers", "workers"]
     assert all(item["fixable"] for item in found)
     host.run("doctor", "--fix")
     assert findings(host) == []
     assert not list(run.glob("*dead*"))
+    assert [path.name for path in (host.home / "staging").iterdir()] == ["at-work"]
 
 
 def test_secrets_and_their_key(host: Terminal) -> None:

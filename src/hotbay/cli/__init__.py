@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from hotbay.cli.commands import commands
+import sys
 
-__all__ = ["commands", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line and leave the process with the error's exit code."""
+    try:
+        from hotbay.cli.commands import commands
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        sys.exit("error: the command line needs click\n  mend: pip install 'hotbay[cli]'")
     commands.main(prog_name="hotbay")

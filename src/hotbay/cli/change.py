@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hotbay.cli.progress import Reporter
-from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
+from hotbay.cli.shell import Shell, Verb, offered_ids_or_files, pass_shell, plugin_ids, plugin_ids_or_files
 from hotbay.cli.words import seconds
 from hotbay.errors import BadInput, Refused
 from hotbay.model import DataPolicy, Kind
@@ -39,7 +40,8 @@ def _options(*decorators: Callable[[Function], Function]) -> Callable[[Function]
 
 
 _plugin = click.argument("plugin", metavar="ID", shell_complete=plugin_ids)
-_thing = click.argument("thing", metavar="ID|FILE|FOLDER", shell_complete=plugin_ids)
+_thing = click.argument("thing", metavar="ID|FILE|FOLDER", shell_complete=plugin_ids_or_files)
+_offered = click.argument("thing", metavar="ID|FILE|FOLDER", shell_complete=offered_ids_or_files)
 _version = click.option("--version", default="", help="This version. [default: the latest, or the one before]")
 _force = click.option("--force", is_flag=True, help="Even when other plugins need it.")
 _needs = click.option("--with-requirements", is_flag=True, help="Install or activate first what it requires.")
@@ -50,7 +52,6 @@ _bringing = _options(
     _version,
     click.option("--sha256", default="", help="Refuse a package whose file has another SHA-256."),
     click.option("--remote", is_flag=True, help="From the repository at PLUGIN_SERVER_URL."),
-    _needs,
 )
 _installing = _options(
     click.option("--restore", default="", metavar="latest|PATH", help="Bring back the data that an uninstall wrote."),
@@ -81,8 +82,8 @@ def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str, **wish
 
 
 @click.command(cls=Verb)
-@_thing
-@_options(_bringing, _installing, _wait)
+@_offered
+@_options(_bringing, _installing, _needs, _wait)
 @pass_shell
 def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
     """Install a plugin from the source, from a package file, or from a folder."""
@@ -91,7 +92,7 @@ def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
 
 @click.command(cls=Verb)
 @_thing
-@_options(_bringing, _wait)
+@_options(_bringing, _needs, _wait)
 @pass_shell
 def upgrade(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
     """Replace a plugin by a newer version, without a failed request."""
@@ -191,15 +192,27 @@ def _carry_out(shell: Shell, kind: Kind, thing: str, *, remote: bool = False, **
 
 @contextmanager
 def _interruptible(shell: Shell, host: OfflineHost) -> Iterator[None]:
-    """Ctrl-C takes the operation back at once, instead of leaving that to whoever comes next."""
+    """Ctrl-C takes the operation back at once, instead of leaving workers waiting for whoever comes next.
+
+    So do SIGTERM and SIGHUP (a connection that broke), unless they are ignored (nohup).
+    """
+    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     try:
+        for number in caught:
+            signal.signal(number, _interrupt)
         yield
     except KeyboardInterrupt:
         shell.note("interrupted: closing the operation …")
-        numbers = host.applier.recover_at_start()
-        for number in numbers:
-            shell.note(f"operation {number} was closed; `hotbay operation {number}` tells how")
+        for closed in host.applier.recover_at_start():
+            shell.note(f"operation {closed} was closed; `hotbay operation {closed}` tells how")
         raise
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _story(outcome: Outcome) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,27 +129,20 @@ def tail(file: Path, limit: int) -> tuple[list[str], int]:
 
 def grow(file: Path, place: int) -> Iterator[str]:
     """Lines as they are written, for ever. A file that was moved away or emptied (logrotate) is read from its start."""
-    waiting, inode = b"", _inode(file)
+    waiting, known = b"", 0
     while True:
-        now = _inode(file)
-        if now and (now != inode or file.stat().st_size < place):
-            waiting, inode, place = b"", now, 0
-        if now:
-            with file.open("rb") as stream:
-                stream.seek(place)
-                waiting += stream.read()
-                place = stream.tell()
+        with suppress(FileNotFoundError), file.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            if (known and status.st_ino != known) or status.st_size < place:
+                waiting, place = b"", 0
+            known = status.st_ino
+            stream.seek(place)
+            waiting += stream.read()
+            place = stream.tell()
         *whole, waiting = waiting.split(b"\n")
         yield from (line.decode("utf-8", "replace") for line in whole)
         if not whole:
             time.sleep(_LOOK_SECONDS)
-
-
-def _inode(file: Path) -> int:
-    try:
-        return file.stat().st_ino
-    except FileNotFoundError:
-        return 0
 
 
 VERBS = (audit, operations, operation, logs)

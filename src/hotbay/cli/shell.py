@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from hotbay.cli.words import clean
 from hotbay.errors import HotbayError, InvalidConfig, StateError
@@ -63,7 +64,11 @@ class Shell:
         self, progress: Callable[[Progress], None] = lambda progress: None, **overrides: Any
     ) -> Iterator[OfflineHost]:
         """The host's state for the block, whether its server runs or not."""
-        from hotbay.offline import open_host
+        try:
+            from hotbay.offline import open_host
+        except ModuleNotFoundError as error:
+            mend = "install it with: pip install 'hotbay[fastapi]'"
+            raise HotbayError(f"running plugins needs {error.name}", mend=mend) from None
 
         host = open_host(self.settings(**overrides), actor(), progress)
         try:
@@ -124,6 +129,24 @@ def plugin_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
         finally:
             connection.close()
     return [name for name in found if name.startswith(incomplete)]
+
+
+def plugin_ids_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completion: installed plugins, and files."""
+    found = [CompletionItem(name) for name in plugin_ids(ctx, param, incomplete)]
+    return [*found, CompletionItem(incomplete, type="file")]
+
+
+def offered_ids_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Completion: plugins that the local folder offers (a repository is not asked at each key), and files."""
+    found: set[str] = set()
+    with suppress(HotbayError, OSError):
+        from hotbay.source import LocalSource
+
+        shell = ctx.find_object(Shell) or Shell()
+        found = {offer.id for offer in LocalSource(shell.settings().packages).list()}
+    names = sorted(name for name in found if name.startswith(incomplete))
+    return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
 
 
 class Verb(click.Command):
