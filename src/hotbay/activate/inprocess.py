@@ -22,7 +22,6 @@ from hotbay.errors import ActivationFailed
 from hotbay.model import Contributions
 from hotbay_sdk import plugin as sdk
 
-log = logging.getLogger("hotbay.activate")
 _numbers = itertools.count(1)
 
 
@@ -69,12 +68,15 @@ class InProcessGeneration:
     def load(self) -> None:
         """Import the backend and find what it offers; in a thread, never on the loop."""
         sdk.bind(self.private, self.context)
+        failure: ActivationFailed | None = None
         try:
             self._load()
-        except ActivationFailed:
-            raise
-        except BaseException as error:
-            raise self._failed("could not be imported", error) from error
+        except ActivationFailed as error:
+            failure = error.with_traceback(None)
+        except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
+            failure = self._failed("could not be imported", error)
+        if failure is not None:
+            raise failure  # Outside the handler: the frames of the plugin's code would keep it alive.
 
     def _load(self) -> None:
         if self._has_code():
@@ -140,20 +142,23 @@ class InProcessGeneration:
             raise ActivationFailed(f"{self.plugin} {self.version} says that it is not healthy", step="start")
 
     async def _ask(self, what: str, function: Callable[..., Any], seconds: float) -> Any:
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
                 return await call(function, *self._arguments(function))
-        except TimeoutError as error:
-            raise self._failed(f"did not finish {what} within {seconds:g} s", error) from error
-        except Exception as error:
-            raise self._failed(f"failed in {what}", error) from error
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises
+            problem = f"did not finish {what} within {seconds:g} s" if limit.expired() else f"failed in {what}"
+            failure = self._failed(problem, error)
+        raise failure  # Outside the handler, as in `load`.
 
     def _arguments(self, function: Callable[..., Any]) -> tuple[Any, ...]:
         return (self.context,) if inspect.signature(function).parameters else ()
 
     def _failed(self, what: str, error: BaseException) -> ActivationFailed:
-        cause = "" if isinstance(error, TimeoutError) else f": {type(error).__name__}: {error}"
+        cause = "" if what.startswith("did not finish") else f": {type(error).__name__}: {error}"
         where = self._place(error)
+        text = "".join(traceback.format_exception(error))
+        logging.getLogger(f"hotbay.plugin.{self.plugin}").error("%s %s\n%s", self.version, what, text)
         return ActivationFailed(
             f"{self.plugin} {self.version} {what}{cause}{where}",
             mend="correct the plugin and install it again; the state before is kept",
