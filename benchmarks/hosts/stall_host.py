@@ -25,6 +25,9 @@ from stall_record import RECORD
 BEAT_SECONDS = 0.001
 RECORD_SECONDS = 0.001
 TRACE_SECONDS = 0.008
+# Threads that wait for work or for a message.
+IDLE = ("_worker", "_recv", "read")
+_DEEP = 10
 
 _inner = app.router.lifespan_context
 _last = [0.0]
@@ -67,11 +70,14 @@ def _trace(loop_thread: int) -> None:
 
 def _write(late: float, loop_thread: int) -> None:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    text = [f"── stall of {late * 1000:.1f} ms so far, at {time.monotonic():.3f}\n"]
+    text = [f"── {os.getpid()} stalls for {late * 1000:.1f} ms so far, at {time.monotonic():.3f}\n"]
     for ident, frame in sys._current_frames().items():
         if ident != threading.get_ident():
-            text.append(f"{'LOOP ' if ident == loop_thread else ''}{names.get(ident, ident)}\n")
-            text += traceback.format_stack(frame)[-4:]
+            stack = traceback.extract_stack(frame)
+            if stack[-1].name not in IDLE:
+                mark = "LOOP " if ident == loop_thread else ""
+                text.append(f"  {mark}{names.get(ident, ident)}\n")
+                text += [f"    {item.filename}:{item.lineno} {item.name}\n" for item in stack[-_DEEP:]]
     sys.stderr.write("".join(text))
     sys.stderr.flush()
 
