@@ -293,7 +293,8 @@ def route_path(scope: Scope) -> str:
     """The path below the application's root (ASGI's `root_path`)."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
-    return path[len(root) :] if root and path.startswith(root) else path
+    below = path[len(root) :]
+    return below if root and path.startswith(root) and below[:1] in ("", "/") else path
 
 
 class Dispatcher:

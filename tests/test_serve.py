@@ -1,0 +1,551 @@
+"""The table, the pointer, hold and drain: who answers, and that no request fails because a plugin is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.routing import compile_path
+
+from hotbay.beacon import Beacon
+from hotbay.errors import ActivationFailed
+from hotbay.model import Contributions
+from hotbay.serve import Claim, Dispatcher, Serving, Table, path_regex, route_path
+from plugs import client, until
+from rows import live
+
+
+class Loaded:
+    """A generation that is an ASGI application and nothing else."""
+
+    def __init__(self, app: Any, number: int = 1) -> None:
+        self.plugin, self.version, self.image, self.number = "shop", "1.0.0", "i", number
+        self.app = app
+        self.contributions = Contributions()
+        self.closing = asyncio.Event()
+
+    def close(self) -> None:
+        self.closing.set()
+
+
+def answering(text: str) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    return app
+
+
+def serving(app: Any = None, plugin: str = "shop", *routes: str, mounts: tuple[str, ...] = ()) -> Serving:
+    """A serving that is loaded with `app`."""
+    made = Serving(live(plugin, routes=routes or (f"/{plugin}",), mounts=mounts), _never)
+    made.generation = Loaded(app)  # type: ignore[assignment]
+    return made
+
+
+async def _never(_: Serving) -> Any:
+    raise AssertionError("nothing is to be loaded here")
+
+
+def table(*found: Serving, claims: tuple[Claim, ...] = ()) -> Table:
+    return Table({item.plugin: item for item in found}, claims)
+
+
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin"),
+    [
+        ("/shop", "shop"),
+        ("/shop/", None),
+        ("/items/5", "shop"),
+        ("/items/five", None),
+        ("/items/5/tags", "shop"),
+        ("/items/", None),
+        ("/files/a/b/c.txt", "shop"),
+        ("/files/", "shop"),
+        ("/files", None),
+        ("/mail", "mail"),
+        ("/mail/", "mail"),
+        ("/mail/in/box", "mail"),
+        ("/mailing", None),
+        ("/", None),
+        ("", None),
+        ("/a.b", "dots"),
+        ("/axb", None),
+    ],
+)
+def test_who_answers_a_path(path: str, plugin: str | None) -> None:
+    shop = serving(None, "shop", "/shop", "/items/{id:int}", "/items/{id}/tags", "/files/{rest:path}")
+    dots = serving(None, "dots", "/a.b")
+    mail = Serving(live("mail", mounts=("/mail/",)), _never)
+    found = table(shop, mail, dots).find(path)
+    assert (found.plugin if found else None) == plugin
+
+
+def test_a_parameter_at_the_first_place() -> None:
+    one = serving(None, "shop", "/{page}", "/{lang}/about")
+    assert table(one).find("/home") is one
+    assert table(one).find("/en/about") is one
+    assert table(one).find("/en/contact") is None
+
+
+def test_an_exact_path_goes_before_a_pattern() -> None:
+    shop, mail = serving(None, "shop", "/x/{id}"), serving(None, "mail", "/x/new")
+    assert table(shop, mail).find("/x/new") is mail
+    assert table(shop, mail).find("/x/old") is shop
+
+
+def test_the_longest_mount_wins() -> None:
+    outer, inner = Serving(live("outer", mounts=("/a",)), _never), Serving(live("inner", mounts=("/a/b",)), _never)
+    for both in (table(outer, inner), table(inner, outer)):
+        assert both.find("/a/b/c") is inner
+        assert both.find("/a/b") is inner
+        assert both.find("/a/c") is outer
+
+
+def test_an_application_mounted_at_the_root_answers_everything() -> None:
+    root = Serving(live("root", mounts=("/",)), _never)
+    for path in ("/", "/x", "/x/y"):
+        assert table(root).find(path) is root
+
+
+def test_claims_of_plugins_that_are_not_active() -> None:
+    claims = (
+        Claim("/api/chat/*", "chat", "Chat", "how"),
+        Claim("/items/{id}", "shop", "Shop", "how"),
+        Claim("/page", "cms", "CMS", "how", page=True),
+    )
+    found = table(claims=claims)
+    expected = {"/api/chat": "chat", "/api/chat/x/y": "chat", "/items/3": "shop", "/page": "cms"}
+    assert {path: claim.plugin for path in expected if (claim := found.claimed(path))} == expected
+    assert [found.claimed(path) for path in ("/api/chatter", "/items/3/4", "/pages", "/")] == [None] * 4
+
+
+SEGMENTS = st.sampled_from(["a", "b.c", "x+y", "{id}", "{n:int}", "{f:float}", "{u:uuid}", "a-{id}", "{id}.json", "ü"])
+VALUES = st.sampled_from(
+    ["a", "b.c", "x+y", "7", "7.5", "0", "b0c", "a-7", "7.json", "ü", "", "12345678-1234-5678-1234-567812345678", "x y"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SEGMENTS, min_size=1, max_size=4), st.lists(VALUES, min_size=1, max_size=5), st.booleans())
+def test_a_path_is_matched_as_starlette_matches_it(template: list[str], path: list[str], rest: bool) -> None:
+    counted = [re.sub(r"{(\w+)", rf"{{\g<1>{number}", part) for number, part in enumerate(template)]
+    text = "/" + "/".join(counted) + ("/{rest:path}" if rest else "")
+    wanted = "/" + "/".join(path)
+    theirs = compile_path(text)[0].match(wanted) is not None
+    assert (path_regex(text).match(wanted) is not None) == theirs
+    assert (table(serving(None, "shop", text)).find(wanted) is not None) == theirs
+
+
+@given(st.text(alphabet="/ab\n", max_size=8))
+def test_a_line_break_is_no_end_of_a_path(path: str) -> None:
+    for text in ("/{id}", "/a", "/{rest:path}", "/a/{rest:path}"):
+        theirs = compile_path(text)[0].match(path) is not None
+        ours = table(serving(None, "shop", text)).find(path) is not None
+        assert ours == theirs or (path.endswith("\n") and not ours)
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "rest"), [("/a/b", "", "/a/b"), ("/a/b", "/a", "/b"), ("/b", "/a", "/b"), ("/a", "/a", "")]
+)
+def test_the_path_below_the_root(path: str, root: str, rest: str) -> None:
+    assert route_path({"path": path, "root_path": root}) == rest
+
+
+def test_a_root_that_only_begins_alike_is_no_root() -> None:
+    assert route_path({"path": "/apiary", "root_path": "/api"}) == "/apiary"
+
+
+# ── the dispatcher ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Desk:
+    """A dispatcher that is the whole application; counts how often it asked for the newest table."""
+
+    def __init__(self, folder: Path, hold_seconds: float = 20.0) -> None:
+        self.synced = 0
+        self.dispatcher = Dispatcher(Beacon(folder), self._sync, hold_seconds)
+        self.next: Table | None = None
+        self.dispatcher.seen = self.dispatcher.beacon.raw
+
+    async def _sync(self) -> None:
+        self.synced += 1
+        if self.next is not None:
+            self.dispatcher.table = self.next
+        self.dispatcher.seen = self.dispatcher.beacon.raw
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.dispatcher.serve(scope, receive, send, answering("host"))
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        async with client(self) as http:
+            return await http.get(path, headers=headers)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.dispatcher.beacon.close()
+
+
+async def test_a_plugin_answers_its_path_and_the_host_the_rest(desk: Desk) -> None:
+    desk.dispatcher.table = table(serving(answering("plugin")))
+    assert (await desk.get("/shop")).text == "plugin"
+    assert (await desk.get("/other")).text == "host"
+    assert desk.synced == 0
+    assert desk.dispatcher.wants("/shop")
+    assert not desk.dispatcher.wants("/other")
+
+
+async def test_when_the_beacon_moved_the_rows_are_read_before_anybody_answers(desk: Desk) -> None:
+    desk.dispatcher.table = table(serving(answering("old")))
+    desk.next = table(serving(answering("new")))
+    desk.dispatcher.beacon.bump()
+    assert desk.dispatcher.wants("/anything"), "nobody knows what the new table answers"
+    assert (await desk.get("/shop")).text == "new"
+    assert (await desk.get("/shop")).text == "new"
+    assert desk.synced == 1
+
+
+async def test_the_path_of_an_inactive_plugin_says_what_it_is(desk: Desk) -> None:
+    claims = (Claim("/api/chat/*", "chat", "Chat", "Install it."), Claim("/chat", "chat", "<Chat>", "Go.", page=True))
+    desk.dispatcher.table = table(claims=claims)
+    answer = await desk.get("/api/chat/x", accept="text/html")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert (body["code"], body["plugin"], body["mend"]) == ("plugin-not-active", "chat", "Install it.")
+    page = await desk.get("/chat", accept="text/html,*/*")
+    assert page.status_code == 404
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "&lt;Chat&gt;" in page.text
+    assert "<Chat>" not in page.text
+    assert (await desk.get("/chat", accept="application/json")).json()["code"] == "plugin-not-active"
+
+
+async def test_a_plugin_without_routes_answers_404(desk: Desk) -> None:
+    desk.dispatcher.table = table(serving(None))
+    answer = await desk.get("/shop")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+# ── loading at first use ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lazily(load: Callable[[Serving], Any]) -> Serving:
+    return Serving(live("shop", routes=("/shop",)), load)
+
+
+async def test_it_is_loaded_once_however_many_ask(desk: Desk) -> None:
+    loads, go = list[Serving](), asyncio.Event()
+
+    async def load(item: Serving) -> Any:
+        loads.append(item)
+        await go.wait()
+        return Loaded(answering("loaded"))
+
+    one = lazily(load)
+    desk.dispatcher.table = table(one)
+    asked = [asyncio.create_task(desk.get("/shop")) for _ in range(5)]
+    await until(lambda: len(one.flights) == 5)
+    asked[0].cancel()
+    go.set()
+    answers = await asyncio.gather(*asked[1:])
+    assert [answer.text for answer in answers] == ["loaded"] * 4
+    assert loads == [one]
+    await one.ready()
+    assert loads == [one]
+
+
+async def test_what_can_not_be_loaded_is_503_and_tried_again_later(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    loads = list[int]()
+
+    async def load(_: Serving) -> Any:
+        loads.append(1)
+        if len(loads) == 1:
+            raise ActivationFailed("no such module")
+        return Loaded(answering("mended"))
+
+    one = lazily(load)
+    desk.dispatcher.table = table(one)
+    with caplog.at_level(logging.ERROR):
+        answers = [await desk.get("/shop"), await desk.get("/shop")]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["code"] == "activation-failed"
+        assert "no such module" not in answer.text, "visitors are not told of the inside"
+    assert loads == [1], "a broken plugin is not imported on every request"
+    assert one.failures == 2
+    assert "no such module" in caplog.text
+    one._retry_at = 0.0
+    assert (await desk.get("/shop")).text == "mended"
+    assert one.problem is None
+
+
+# ── a plugin's exception ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_exception_is_a_500_with_a_number_that_is_in_the_log(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise LookupError("secret detail")
+
+    one = serving(app)
+    desk.dispatcher.table = table(one)
+    with caplog.at_level(logging.ERROR):
+        answer = await desk.get("/shop")
+    assert answer.status_code == 500
+    body = answer.json()
+    assert (body["code"], body["plugin"]) == ("plugin-error", "shop")
+    assert "secret detail" not in answer.text
+    record = caplog.records[0]
+    assert record.name == "hotbay.plugin.shop"
+    assert body["error_id"] in record.getMessage()
+    assert record.exc_info is not None
+    assert (one.requests, one.failures, one.flights) == (1, 1, set())
+
+
+async def test_an_exception_in_the_middle_breaks_the_answer_off(desk: Desk) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise LookupError("no")
+
+    desk.dispatcher.table = table(serving(app))
+    with pytest.raises(ConnectionAbortedError, match="shop"):
+        await desk.get("/shop")
+
+
+async def test_an_exception_after_the_end_is_only_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answering("whole")(scope, receive, send)
+        raise LookupError("in a background task")
+
+    desk.dispatcher.table = table(serving(app))
+    with caplog.at_level(logging.ERROR):
+        assert (await desk.get("/shop")).text == "whole"
+    assert "error" in caplog.text
+
+
+class Socket:
+    """One connection by hand: what was sent, and what the client says."""
+
+    def __init__(self, kind: str = "websocket") -> None:
+        self.scope = {"type": kind, "path": "/shop", "headers": [], "method": "GET", "query_string": b""}
+        self.sent: list[dict[str, Any]] = []
+        self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(dict(message))
+
+    def run(self, app: Any) -> asyncio.Task[None]:
+        return asyncio.create_task(app(self.scope, self.inbox.get, self.send))
+
+
+async def test_an_exception_closes_a_websocket_with_1011(desk: Desk) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        raise LookupError("no")
+
+    desk.dispatcher.table = table(serving(app))
+    socket = Socket()
+    await socket.run(desk)
+    assert [message.get("code") for message in socket.sent] == [None, 1011]
+
+
+# ── hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_held_requests_wait_and_then_see_the_newest_table(desk: Desk) -> None:
+    old = serving(answering("old"))
+    desk.dispatcher.table = table(old)
+    old.hold()
+    old.hold()
+    asked = [asyncio.create_task(desk.get("/shop")) for _ in range(3)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert old.held
+    assert not any(task.done() for task in asked)
+    desk.next = table(serving(answering("new")))
+    desk.dispatcher.beacon.bump()
+    old.release()
+    old.release()
+    assert {answer.text for answer in await asyncio.gather(*asked)} == {"new"}
+    assert old.requests == 0
+
+
+async def test_a_hold_that_takes_too_long_is_503_with_retry_after(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, hold_seconds=0.05)
+    one = serving(answering("never"))
+    desk.dispatcher.table = table(one)
+    one.hold()
+    answer = await desk.get("/shop")
+    assert (answer.status_code, answer.json()["code"]) == (503, "held")
+    assert int(answer.headers["retry-after"]) > 0
+    socket = Socket()
+    await socket.run(desk)
+    assert [message["code"] for message in socket.sent] == [1013]
+    desk.dispatcher.beacon.close()
+
+
+# ── drain ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_request_in_flight_is_finished_by_the_generation_that_began_it(desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"old", "more_body": True})
+        await go.wait()
+        await send({"type": "http.response.body", "body": b"old"})
+
+    old = serving(slow)
+    desk.dispatcher.table = table(old)
+    asked = asyncio.create_task(desk.get("/shop"))
+    await until(lambda: old.flights)
+    desk.dispatcher.table = table(serving(answering("new")))
+    draining = asyncio.create_task(old.drain(20.0))
+    assert (await desk.get("/shop")).text == "new"
+    assert not draining.done()
+    go.set()
+    assert (await asked).text == "oldold"
+    assert await draining == 0
+
+
+async def test_draining_what_is_idle_ends_at_once_and_tells_the_generation() -> None:
+    one = serving(answering("x"))
+    assert await one.drain(20.0) == 0
+    assert one.generation.closing.is_set()  # type: ignore[union-attr]
+
+
+async def test_streams_that_end_when_they_are_asked_to_are_not_cut(desk: Desk) -> None:
+    one = serving()
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await one.generation.closing.wait()  # type: ignore[union-attr]
+        await send({"type": "http.response.body", "body": b"bye"})
+
+    one.generation.app = stream  # type: ignore[union-attr]
+    desk.dispatcher.table = table(one)
+    asked = asyncio.create_task(desk.get("/shop"))
+    await until(lambda: one.flights)
+    assert await one.drain(20.0) == 0
+    assert (await asked).text == "bye"
+
+
+async def test_at_the_deadline_a_websocket_is_closed_with_1012(desk: Desk) -> None:
+    async def chat(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while True:
+            await receive()
+
+    one = serving(chat)
+    desk.dispatcher.table = table(one)
+    socket = Socket()
+    running = socket.run(desk)
+    await until(lambda: socket.sent)
+    assert await one.drain(0.01) == 1
+    await running
+    assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.close"]
+    assert socket.sent[-1]["code"] == 1012
+    assert one.flights == set()
+
+
+async def test_at_the_deadline_a_stream_gets_its_end(desk: Desk) -> None:
+    async def forever(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        await asyncio.sleep(3600)
+
+    one = serving(forever)
+    desk.dispatcher.table = table(one)
+    asked = asyncio.create_task(desk.get("/shop"))
+    await until(lambda: one.flights and next(iter(one.flights)).started)
+    assert await one.drain(0.01) == 1
+    assert (await asked).text == "data: 1\n\n"
+
+
+async def test_at_the_deadline_an_unbegun_answer_is_503_with_retry_after(desk: Desk) -> None:
+    async def hanging(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(3600)
+
+    one = serving(hanging)
+    desk.dispatcher.table = table(one)
+    asked = asyncio.create_task(desk.get("/shop"))
+    await until(lambda: one.flights)
+    assert await one.drain(0.01) == 1
+    answer = await asked
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "drained", "1")
+
+
+async def test_what_a_cancelled_request_still_says_is_not_sent(desk: Desk) -> None:
+    async def stubborn(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await answering("too late")(scope, receive, send)
+
+    one = serving(stubborn)
+    socket = Socket("http")
+    desk.dispatcher.table = table(one)
+    running = socket.run(desk)
+    await until(lambda: one.flights)
+    await one.drain(0.01)
+    await running
+    bodies = b"".join(message.get("body", b"") for message in socket.sent)
+    assert json.loads(bodies)["code"] == "drained"
+
+
+async def test_a_client_that_does_not_read_does_not_stop_the_others_end(desk: Desk) -> None:
+    async def forever(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(3600)
+
+    one = serving(forever)
+    desk.dispatcher.table = table(one)
+    deaf, well = Socket("http"), Socket("http")
+
+    async def stuck(message: Any) -> None:
+        deaf.sent.append(dict(message))
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(3600)
+
+    running = [asyncio.create_task(desk(deaf.scope, deaf.inbox.get, stuck)), well.run(desk)]
+    await until(lambda: all(flight.started for flight in one.flights) and len(one.flights) == 2)
+    assert await one.drain(0.01) == 2
+    await asyncio.gather(*running)
+    assert well.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert one.flights == set()
+
+
+async def test_a_disconnected_clients_cancel_goes_through(desk: Desk) -> None:
+    async def hanging(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(3600)
+
+    one = serving(hanging)
+    desk.dispatcher.table = table(one)
+    asked = Socket("http").run(desk)
+    await until(lambda: one.flights)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert one.flights == set()
