@@ -44,9 +44,8 @@ class Catalog:
 
     def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
         """The paths of plugins that are installed and inactive, or offered in the local folder."""
-        known = dict(self._offered())
-        known |= {plugin: parse(row.manifest) for plugin, row in rows.items()}
-        idle = [manifest for plugin, manifest in known.items() if plugin not in rows or not rows[plugin].active]
+        idle = [manifest for plugin, manifest in self._offered().items() if plugin not in rows]
+        idle += [parse(row.manifest) for row in rows.values() if not row.active]
         return tuple(claim for manifest in idle for claim in _claims(manifest, manifest.id in rows))
 
     def _offered(self) -> Mapping[str, Manifest]:

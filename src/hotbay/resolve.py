@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,7 +15,7 @@ from packaging.version import Version as Number
 
 from hotbay.errors import Conflict, Problem, Refused, Unresolvable
 from hotbay.model import Live
-from hotbay_sdk.manifest import Manifest, parse
+from hotbay_sdk.manifest import Manifest, dump, parse
 
 _REQUIREMENT = re.compile(r"^\s*([a-z][a-z0-9_]*)\s*(.*)$")
 
@@ -141,6 +142,9 @@ def _ranges(wanted: Manifest, facts: HostFacts) -> Iterable[Problem]:
     for name, text, have in (("hotbay", wanted.hotbay, facts.api), ("python", wanted.python, facts.python)):
         if text and not SpecifierSet(text).contains(have, prereleases=True):
             yield Problem(name, f"needs {text}", have, mend=f"use a package for {name} {have}")
+    if wanted.backend.runtime not in ("", "inprocess"):
+        mend = "only in-process plugins can be run so far"
+        yield Problem("backend.runtime", "is not built yet", wanted.backend.runtime, mend=mend)
 
 
 def _distributions(wanted: Manifest, facts: HostFacts) -> Iterable[Problem]:
@@ -243,16 +247,20 @@ def _satisfier(
     return Problem("requires", f"needs {name}{span}", f"versions offered: {offered}", mend=f"install {name} first")
 
 
-def claims(manifest: Manifest) -> tuple[str, ...]:
-    """The paths a manifest claims: routes of the backend, pages of the frontend, the mount of an application."""
-    mount = (manifest.backend.mount.rstrip("/") + "/*",) if manifest.backend.mount else ()
-    return (*manifest.backend.routes, *manifest.frontend.routes, *mount)
+def claims(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths a manifest claims: routes of the backend, pages of the frontend, the mount of an application.
+
+    Takes the manifest as it lies in a live row: that was parsed when it was installed, and there may be hundreds.
+    """
+    backend, frontend = manifest.get("backend", {}), manifest.get("frontend", {})
+    mount = backend.get("mount", "").rstrip("/")
+    return (*backend.get("routes", ()), *frontend.get("routes", ()), *((mount + "/*",) if mount else ()))
 
 
 def _taken(row: Live) -> tuple[str, ...]:
     found = row.contributions
     mounts = tuple(f"{mount.rstrip('/')}/*" for mount in found.mounts)
-    return (*claims(parse(row.manifest)), *(route.path for route in found.routes), *mounts)
+    return (*claims(row.manifest), *(route.path for route in found.routes), *mounts)
 
 
 def route_conflicts(
@@ -270,7 +278,7 @@ def route_conflicts(
 
 
 def _routes(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> list[Problem]:
-    return route_conflicts(wanted.id, claims(wanted), others, facts.routes)
+    return route_conflicts(wanted.id, claims(dump(wanted)), others, facts.routes)
 
 
 def _tables(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> Iterable[Problem]:
@@ -310,6 +318,4 @@ def _warnings(wanted: Manifest) -> tuple[str, ...]:
     found = []
     if wanted.id and not wanted.backend.routes and not wanted.backend.mount:
         found.append("the manifest claims no routes: conflicts show only when the code is loaded")
-    if wanted.backend.runtime not in ("", "inprocess"):
-        found.append(f"runtime {wanted.backend.runtime!r} is not built yet")
     return tuple(found)

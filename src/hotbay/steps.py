@@ -518,7 +518,4 @@ def image_of(bench: Bench, folder: Path) -> Image:
 
 def images_in_use(registry: Store) -> set[str]:
     """The images that live rows or the kept history point at."""
-    rows = registry.all_live()
-    return {row.image for row in rows.values()} | {
-        item["image"] for plugin in rows for item in registry.history(plugin)
-    }
+    return registry.images()

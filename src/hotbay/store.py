@@ -263,6 +263,12 @@ class Store:
         with self.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def images(self) -> set[str]:
+        """The images that live rows or the kept history point at."""
+        query = select(live.c.image).union(select(versions.c.image))
+        with self.read() as connection:
+            return set(connection.scalars(query))
+
     def applied(self, plugin: str) -> list[dict[str, Any]]:
         """The migrations that are applied for a plugin, in order."""
         query = select(ledger).where(ledger.c.plugin == plugin).order_by(ledger.c.number)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from hotbay.activate import Host, Image, Limits
 from hotbay.activate.context import PluginContext
 from hotbay.activate.inprocess import InProcess, InProcessGeneration
+from hotbay.documents import Documents
 from hotbay.follow import in_thread
 from hotbay.model import Contributions
 from hotbay.settings import Settings
@@ -23,6 +24,7 @@ class LocalWorkshop:
     def __init__(self, host: Host, context: Callable[[Image, int], PluginContext], settings: Settings) -> None:
         limits = Limits(settings.start_seconds, settings.health_seconds)
         self.settings = settings
+        self._documents = Documents(settings.documents)
         self._runtime = InProcess(host, context, settings.api_prefix, limits)
 
     def try_out(self, image: Image) -> Contributions:
@@ -31,6 +33,7 @@ class LocalWorkshop:
         async def start(generation: InProcessGeneration) -> Contributions:
             await generation.start()
             await generation.health()
+            self._documents.of(image.version.image, generation)
             return generation.contributions
 
         return _run(self._with(image, start))
