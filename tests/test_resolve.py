@@ -248,7 +248,13 @@ def test_problems_and_conflicts_are_told_together() -> None:
 
 def test_warnings() -> None:
     assert len(resolve(manifest(), {}, FACTS).warnings) == 1
-    assert resolve(manifest(backend={"routes": ["/api/v1/a"], "runtime": "isolated"}), {}, FACTS).warnings
+    assert resolve(manifest(backend={"routes": ["/api/v1/a"]}), {}, FACTS).warnings == ()
+
+
+def test_a_package_for_a_runtime_that_is_not_built_is_refused() -> None:
+    with pytest.raises(Unresolvable) as caught:
+        resolve(manifest(backend={"routes": ["/api/v1/a"], "runtime": "isolated"}), {}, FACTS)
+    assert [problem.field for problem in caught.value.problems] == ["backend.runtime"]
 
 
 # ── overlap, against all paths of a small world ──

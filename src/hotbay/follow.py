@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from hotbay.activate import Generation, Image, Proof, Runtime
 from hotbay.activate.bus import Bus, call
+from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
 from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
 from hotbay.images import Images
@@ -32,7 +32,6 @@ from hotbay.store import Store, version_of
 from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
-T = TypeVar("T")
 _BACKSTOP_SECONDS = 1.0
 _ODD_SECONDS = 1.0
 
@@ -118,6 +117,9 @@ class Follower:
             if serving.generation is not None:
                 await serving.drain(1.0)
                 await serving.generation.stop()
+        for ready in self._prepared.values():
+            if ready.generation is not None:
+                await ready.generation.stop()
         self.workers.forget(self.worker)
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
@@ -282,7 +284,10 @@ class Follower:
         plugin = serving.plugin
         self._leaving[plugin] = self._leaving.get(plugin, 0) + 1
         try:
-            left = await serving.drain(self.settings.drain_seconds)
+            try:
+                left = await serving.drain(self.settings.drain_seconds)
+            except asyncio.CancelledError:  # The worker ends; the plugin's `stop` is run all the same.
+                left = await serving.drain(1.0)
             if left:
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
             generation, serving.generation = serving.generation, None
@@ -455,39 +460,3 @@ def _serving_status(serving: Serving) -> dict[str, Any]:
         "held": serving.held,
         "problem": str(serving.problem) if serving.problem is not None else "",
     }
-
-
-async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
-    """Run a function in a daemon thread of its own: one that hangs neither blocks others nor the worker's end.
-
-    Raises ActivationFailed when it takes longer than `seconds`; the thread can't be ended and is left to itself.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(method: Callable[[Any], None], value: Any) -> None:
-        if not future.done():
-            method(value)
-
-    def work() -> None:
-        try:
-            result = function()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-            _post(loop, settle, future.set_exception, error)
-        else:
-            _post(loop, settle, future.set_result, result)
-
-    threading.Thread(target=work, name=name, daemon=True).start()
-    try:
-        return await asyncio.wait_for(asyncio.shield(future), seconds)
-    except TimeoutError:
-        raise ActivationFailed(
-            f"{name}: not done within {seconds:g} s",
-            mend="the plugin hangs while it is imported; correct it, or raise start_seconds",
-            step="start",
-        ) from None
-
-
-def _post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
-    with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits any more.
-        loop.call_soon_threadsafe(function, *args)

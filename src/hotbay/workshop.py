@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from hotbay.activate import Host, Image, Limits
 from hotbay.activate.context import PluginContext
 from hotbay.activate.inprocess import InProcess, InProcessGeneration
+from hotbay.activate.threads import in_thread
 from hotbay.documents import Documents
-from hotbay.follow import in_thread
 from hotbay.model import Contributions
 from hotbay.settings import Settings
 

@@ -1,0 +1,76 @@
+"""Runs what may take long, or hang, in threads, without making the loop wait for the interpreter."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from hotbay.errors import ActivationFailed
+
+T = TypeVar("T")
+_SHORT_SECONDS = 0.001
+_lock = threading.Lock()
+_busy = 0
+_usual = sys.getswitchinterval()
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """While the block runs in some thread, threads hand the interpreter over after 1 ms instead of 5.
+
+    An import is pure computing: each time the loop wakes up it would wait out the whole interval.
+    """
+    global _busy, _usual  # noqa: PLW0603 - the interval is the process's, and so is its count of users
+    with _lock:
+        if _busy == 0:
+            _usual = sys.getswitchinterval()
+            sys.setswitchinterval(min(_usual, _SHORT_SECONDS))
+        _busy += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _busy -= 1
+            if _busy == 0:
+                sys.setswitchinterval(_usual)
+
+
+async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
+    """Run a function in a daemon thread of its own: one that hangs neither blocks others nor the worker's end.
+
+    Raises ActivationFailed when it takes longer than `seconds`; the thread can't be ended and is left to itself.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(method: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            method(value)
+
+    def work() -> None:
+        try:
+            with giving_way():
+                result = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            _post(loop, settle, future.set_exception, error)
+        else:
+            _post(loop, settle, future.set_result, result)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    try:
+        return await asyncio.wait_for(asyncio.shield(future), seconds)
+    except TimeoutError:
+        raise ActivationFailed(
+            f"{name}: not done within {seconds:g} s",
+            mend="the plugin hangs while it is imported; correct it, or raise start_seconds",
+            step="start",
+        ) from None
+
+
+def _post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
+    with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits any more.
+        loop.call_soon_threadsafe(function, *args)

@@ -1,0 +1,51 @@
+"""Threads for what may take long: results, errors, hanging, and the interpreter's switch interval."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+
+import pytest
+
+from hotbay.activate.threads import giving_way, in_thread
+from hotbay.errors import ActivationFailed
+
+
+async def test_a_result_and_an_error_come_back() -> None:
+    assert await in_thread(lambda: threading.current_thread().name, 5, "load x") == "load x"
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0, 5, "load x")
+
+
+async def test_what_hangs_is_left_alone_and_named() -> None:
+    release = threading.Event()
+    with pytest.raises(ActivationFailed, match=r"load x: not done within 0.05 s"):
+        await in_thread(release.wait, 0.05, "load x")
+    release.set()
+    await asyncio.sleep(0.05)  # Its late result is dropped without a warning.
+
+
+async def test_the_loop_goes_on_meanwhile() -> None:
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(beat())
+    await in_thread(lambda: sum(range(3_000_000)), 10, "compute")
+    task.cancel()
+    assert beats > 1
+
+
+def test_the_switch_interval_is_short_while_somebody_computes_and_as_it_was_afterwards() -> None:
+    usual = sys.getswitchinterval()
+    with giving_way():
+        assert sys.getswitchinterval() == pytest.approx(0.001)
+        with giving_way():
+            assert sys.getswitchinterval() == pytest.approx(0.001)
+        assert sys.getswitchinterval() == pytest.approx(0.001)
+    assert sys.getswitchinterval() == pytest.approx(usual)
