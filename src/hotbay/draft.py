@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +83,7 @@ class Drafter:
     @contextmanager
     def draft(self, request: Request) -> Iterator[Draft]:
         """A draft for the block; what was fetched for it is deleted at its end."""
-        temporary = self.settings.staging / secrets.token_hex(8)
+        temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
             yield self._draft(request, temporary)
@@ -181,7 +182,7 @@ class Drafter:
     def _wanted_manifest(self, request: Request) -> Manifest:
         if request.kind is Kind.ACTIVATE:
             return parse(self.store.get_live(request.plugin).manifest)
-        temporary = self.settings.staging / secrets.token_hex(8)
+        temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
             return self._verified(request, temporary).manifest

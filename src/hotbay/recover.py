@@ -6,7 +6,9 @@ Everything here may be cut off itself and is then repeated.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotbay import journal, store
@@ -28,6 +30,7 @@ def recover(applier: Applier) -> list[int]:
         _close(applier, operation)
     if found:
         sweep(applier)
+    sweep_staging(applier.settings.staging)
     return [operation["id"] for operation in found]
 
 
@@ -69,25 +72,39 @@ def _finish(applier: Applier, bench: Bench) -> None:
     rows = journal.step_rows(applier.store, bench.operation)
     applier.beacon.bump()
     for row, step in zip(rows, bench.plan.steps, strict=True):
-        if step.right and row["state"] != journal.DONE:
-            record = STEPS[step.verb].do(bench, step.params)
+        if row["state"] != journal.DONE:
+            record = STEPS[step.verb].do(bench, step.params) if step.right else row["record"]
             with applier.store.write() as connection:
                 journal.mark_step(connection, bench.operation, row["seq"], journal.DONE, record=record)
 
 
 def sweep(applier: Applier) -> None:
-    """Remove what cut-off operations left behind: wishes, shelves, temporary trees, images that nothing points at."""
+    """Remove what cut-off operations left behind: wishes, shelves, images that nothing points at."""
     with applier.store.write() as connection:
         for plugin in applier.store.all_candidates():
             store.set_candidate(connection, plugin, None)
     applier.beacon.bump()
     applier.workers.signal()
     applier.folders.sweep_shelves()
-    if applier.settings.staging.is_dir():
-        for path in applier.settings.staging.iterdir():
-            shutil.rmtree(path, ignore_errors=True)
     used = images_in_use(applier.store)
     for image in applier.images.all():
         if image not in used:
             applier.images.remove(image)
     applier.images.sweep()
+
+
+def sweep_staging(folder: Path) -> None:
+    """Delete temporary trees (`<process>-…`) whose process is gone. Others may be planning: that needs no lease."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not _lives(path.name.partition("-")[0]):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,284 @@
+"""kill -9 at any instant leaves, after recovery, exactly the old or exactly the new state.
+
+A process runs an operation and kills itself; another recovers; then the whole state is compared with that of a host
+to which nothing, or all of it, happened.
+"""
+
+from __future__ import annotations
+
+import gc
+import pkgutil
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine_host import TWO, die, elsewhere, opened, operate_and_die, query, recover_here, run, shop, state
+from hotbay import journal
+from hotbay.draft import Request
+from hotbay.model import Kind
+from hotbay.steps import STEPS
+
+KILLED = -9
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation on a host that was brought `start` (`empty`, `one`, `two`, `resting`), and its steps."""
+
+    start: str
+    kind: Kind
+    verbs: tuple[str, ...]
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "install": Case("empty", Kind.INSTALL, ("stage", "shelve", "expand", "start", "switch", "publish")),
+    "upgrade": Case("one", Kind.UPGRADE, ("stage", "shelve", "expand", "start", "switch", "publish", "prune")),
+    "deactivate": Case("one", Kind.DEACTIVATE, ("switch", "publish", "drain")),
+    "activate": Case("resting", Kind.ACTIVATE, ("start", "switch", "publish")),
+    "rollback": Case("two", Kind.ROLLBACK, ("stage", "shelve", "start", "switch", "publish")),
+    "uninstall": Case("two", Kind.UNINSTALL, ("hold", "export", "switch", "drain", "publish", "prune")),
+}
+
+
+class World:
+    """Hosts in every state that an operation begins in, and what each looks like when the operation has ended."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for version, migrations in (("0.9.0", None), ("1.0.0", None), ("1.1.0", TWO)):
+            shop(root / "packages", version, migrations=migrations)
+        self._make("empty", "", lambda host: None)
+        self._make("older", "empty", lambda host: run(host, Kind.INSTALL, version="0.9.0"))
+        self._make("one", "older", lambda host: run(host, Kind.UPGRADE, version="1.0.0"))
+        self._make("two", "one", lambda host: run(host, Kind.UPGRADE))
+        self._make("resting", "one", lambda host: run(host, Kind.DEACTIVATE))
+        self._ends: dict[str, dict[str, Any]] = {}
+        self._starts = {name: self.look(root / name) for name in ("empty", "one", "two", "resting")}
+        self._count = 0
+
+    def _make(self, name: str, base: str, work: Callable[[Any], Any]) -> None:
+        if base:
+            shutil.copytree(self.root / base, self.root / name)
+        with opened(self.root / name, keep_versions=1) as host:
+            work(host)
+            if base == "older":
+                data = host.settings.data / "shop"
+                data.mkdir(parents=True)
+                (data / "file.txt").write_text("the plugin's own")
+
+    def copy(self, name: str) -> Path:
+        """A home of one's own."""
+        self._count += 1
+        home = self.root / f"home{self._count}"
+        shutil.copytree(self.root / name, home)
+        return home
+
+    def look(self, home: Path) -> dict[str, Any]:
+        """The state of a home."""
+        with opened(home) as host:
+            return state(host)
+
+    def end(self, name: str) -> dict[str, Any]:
+        """The state after an operation that nobody disturbed."""
+        if name not in self._ends:
+            case = CASES[name]
+            home = self.copy(case.start)
+            with opened(home, keep_versions=1) as host:
+                assert tuple(step["verb"] for step in run(host, case.kind, **case.values).steps) == case.verbs
+                self._ends[name] = state(host)
+        return self._ends[name]
+
+    def start(self, name: str) -> dict[str, Any]:
+        """The state before any operation."""
+        return self._starts[name]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """All hosts."""
+    return World(tmp_path_factory.mktemp("world"))
+
+
+def assert_state(world: World, home: Path, name: str, *, new: bool) -> None:
+    expected = world.end(name) if new else world.start(CASES[name].start)
+    found = world.look(home)
+    for part, value in expected.items():
+        assert found[part] == value, part
+
+
+def assert_closed(home: Path, name: str, *, new: bool) -> None:
+    """The journal and the audit say how it ended, and nothing is said to run."""
+    with opened(home) as host:
+        operation = journal.list_operations(host.store, limit=1)[0]
+        entry = host.store.audit_entries(limit=1)[0]
+        assert journal.cut_off(host.store) == []
+        steps = [row["state"] for row in journal.step_rows(host.store, operation["id"])]
+    ending = journal.DONE if new else journal.UNDONE
+    assert (operation["kind"], operation["state"], operation["switched"]) == (CASES[name].kind, ending, new)
+    assert (entry["action"], entry["result"], entry["actor"]) == (operation["kind"], f"recovered: {ending}", "ann")
+    assert journal.RUNNING not in steps
+    assert not new or set(steps) == {journal.DONE}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("name", "verb"), [(name, verb) for name, case in CASES.items() for verb in case.verbs])
+def test_killed_before_or_after_a_steps_effect(world: World, name: str, verb: str, moment: str) -> None:
+    case = CASES[name]
+    home = world.copy(case.start)
+    elsewhere(operate_and_die, home, case.kind.value, case.values, verb, moment, expect=KILLED)
+    elsewhere(recover_here, home)
+    at, switch = case.verbs.index(verb), case.verbs.index("switch")
+    new = at > switch or (at == switch and moment == "after")
+    assert_closed(home, name, new=new)
+    assert_state(world, home, name, new=new)
+
+
+# ── inside a step ──
+
+
+def die_in(home: Path, kind: str, function: str, moment: str) -> None:
+    """Die before or after the call of a function (`module:name`), wherever in the operation that is."""
+    gc.freeze()
+    place, _, name = function.replace(":", ".").rpartition(".")
+    owner, real = pkgutil.resolve_name(place), pkgutil.resolve_name(function)
+
+    def deadly(*arguments: Any, **values: Any) -> Any:
+        if moment == "after":
+            real(*arguments, **values)
+        die()
+
+    setattr(owner, name, deadly)
+    with opened(home, keep_versions=1) as host:
+        run(host, Kind(kind))
+
+
+INSIDE = [
+    ("install", "hotbay.images:Images.adopt", "before", False),
+    ("install", "hotbay.folders:Folders.shelve", "after", False),
+    ("install", "hotbay.store:record_migrations", "after", False),
+    ("install", "hotbay.store:set_candidate", "after", False),
+    ("install", "hotbay.journal:mark_switched", "after", False),
+    ("upgrade", "hotbay.store:record_migrations", "after", False),
+    ("upgrade", "hotbay.store:put_live", "after", False),
+    ("upgrade", "hotbay.journal:mark_switched", "after", False),
+    ("upgrade", "hotbay.folders:Folders._discard", "after", True),
+    ("upgrade", "hotbay.folders:Folders.publish", "after", True),
+    ("upgrade", "hotbay.store:forget_versions", "after", True),
+    ("upgrade", "hotbay.journal:close_operation", "before", True),
+    ("deactivate", "hotbay.journal:mark_switched", "after", False),
+    ("activate", "hotbay.folders:Folders.publish", "before", True),
+    ("rollback", "hotbay.journal:mark_switched", "after", False),
+    ("uninstall", "shutil:copytree", "after", False),
+    ("uninstall", "hotbay.store:remove_live", "after", False),
+    ("uninstall", "hotbay.journal:mark_switched", "after", False),
+    ("uninstall", "hotbay.folders:Folders.remove", "before", True),
+    ("uninstall", "hotbay.images:Images.remove", "before", True),
+    ("uninstall", "hotbay.journal:close_operation", "after", True),
+]
+
+
+@pytest.mark.parametrize(("name", "function", "moment", "new"), INSIDE)
+def test_killed_inside_a_step(world: World, name: str, function: str, moment: str, new: bool) -> None:
+    home = world.copy(CASES[name].start)
+    elsewhere(die_in, home, CASES[name].kind.value, function, moment, expect=KILLED)
+    elsewhere(recover_here, home)
+    assert_closed(home, name, new=new)
+    assert_state(world, home, name, new=new)
+
+
+def test_killed_while_it_plans(world: World) -> None:
+    """Nothing is in the journal yet; what was unpacked is gone after the next operation."""
+    home = world.copy("empty")
+    elsewhere(die_in, home, "install", "hotbay.journal:open_operation", "before", expect=KILLED)
+    assert list((home / "staging").iterdir())
+    elsewhere(recover_here, home)
+    assert world.look(home) == world.start("empty")
+    assert list((home / "staging").iterdir()) == []
+
+
+def test_a_plan_that_is_made_meanwhile_keeps_its_folder(world: World) -> None:
+    home = world.copy("empty")
+    with opened(home) as host, host.applier.drafter.draft(Request(Kind.INSTALL, "shop")) as draft:
+        elsewhere(recover_here, home)
+        assert draft.tree is not None
+        assert (draft.tree / "metadata.json").is_file()
+
+
+# ── recovery itself is cut off ──
+
+
+def recover_and_die(home: Path, verb: str, moment: str) -> None:
+    """Die in recovery: in the undoing of a step, or in its finishing."""
+    gc.freeze()
+    step = type(STEPS[verb])
+    for name in ("do", "undo"):
+        real = getattr(step, name)
+
+        def deadly(self: Any, *arguments: Any, real: Any = real) -> Any:
+            if moment == "after":
+                real(self, *arguments)
+            die()
+
+        setattr(step, name, deadly)
+    with opened(home) as host:
+        host.applier.recover_at_start()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("name", "killed_in", "verb"),
+    [
+        ("install", "start", "start"),
+        ("install", "start", "expand"),
+        ("install", "start", "stage"),
+        ("upgrade", "start", "expand"),
+        ("upgrade", "publish", "publish"),
+        ("uninstall", "export", "export"),
+        ("uninstall", "drain", "prune"),
+    ],
+)
+def test_recovery_is_killed_and_done_again(world: World, name: str, killed_in: str, verb: str, moment: str) -> None:
+    case = CASES[name]
+    home = world.copy(case.start)
+    elsewhere(operate_and_die, home, case.kind.value, case.values, killed_in, "after", expect=KILLED)
+    elsewhere(recover_and_die, home, verb, moment, expect=KILLED)
+    elsewhere(recover_here, home)
+    new = case.verbs.index(killed_in) > case.verbs.index("switch")
+    assert_closed(home, name, new=new)
+    assert_state(world, home, name, new=new)
+
+
+# ── who recovers ──
+
+
+def test_the_next_operation_recovers_first(world: World) -> None:
+    home = world.copy("empty")
+    elsewhere(operate_and_die, home, "install", {}, "expand", "after", expect=KILLED)
+    with opened(home) as host:
+        assert query(host, "SELECT name FROM shop_items") == [("first",)]
+        outcome = run(host, Kind.INSTALL, version="1.0.0")
+        assert outcome.operation == 2
+        assert query(host, "SELECT name FROM shop_items") == [("first",)]
+        assert [row["state"] for row in journal.list_operations(host.store)] == [journal.DONE, journal.UNDONE]
+
+
+def test_who_holds_the_lease_is_left_in_peace(world: World) -> None:
+    home = world.copy("empty")
+    elsewhere(operate_and_die, home, "install", {}, "expand", "after", expect=KILLED)
+    with opened(home) as host:
+        with host.applier.lease.hold(0):
+            assert host.applier.recover_at_start() == []
+            assert len(journal.cut_off(host.store)) == 1
+        assert host.applier.recover_at_start() == [1]
+
+
+def test_nothing_to_recover(world: World) -> None:
+    home = world.copy("two")
+    with opened(home) as host:
+        assert host.applier.recover_at_start() == []
+    assert world.look(home) == world.start("two")
