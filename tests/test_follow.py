@@ -1,0 +1,429 @@
+"""A worker follows the registry: what it prepares, when it switches, and how it leaves what was."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Engine, Worker
+from hotbay import store
+from hotbay.activate import loader
+from hotbay.errors import ActivationFailed, HotbayError, NotFound
+from hotbay.follow import in_thread
+from hotbay.model import Kind
+from plugs import hello, until
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = Engine(tmp_path)
+    yield made
+    made.host.close()
+
+
+@pytest.fixture
+async def worker(engine: Engine) -> AsyncIterator[Worker]:
+    async with engine.worker() as made:
+        yield made
+
+
+def names() -> set[str]:
+    """The private packages of the generations that are in this process."""
+    import sys
+
+    return {name for name in sys.modules if name.startswith(f"{loader.PREFIX}shop_") and "." not in name}
+
+
+# ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_install_upgrade_deactivate_activate_uninstall(engine: Engine, worker: Worker) -> None:
+    assert await worker.version() == "404"
+    done = await engine.install()
+    assert await worker.version() == "1.0.0"
+    assert {step["verb"] for step in done.steps} >= {"start", "switch"}
+    await engine.install(version="2.0.0")
+    assert await worker.version() == "2.0.0"
+    await engine.run(Kind.DEACTIVATE)
+    assert (await worker.get("/api/v1/shop/version")).status_code == 404
+    await engine.run(Kind.ACTIVATE)
+    assert await worker.version() == "2.0.0"
+    await engine.run(Kind.ROLLBACK)
+    assert await worker.version() == "1.0.0"
+    await engine.run(Kind.UNINSTALL)
+    assert await worker.version() == "404"
+    assert names() == set()
+    assert worker.follower.proofs == {"shop": ()}
+
+
+async def test_every_worker_switches_before_the_operation_says_it_is_done(engine: Engine, worker: Worker) -> None:
+    async with engine.worker() as other:
+        await engine.install()
+        assert [await item.version() for item in (worker, other)] == ["1.0.0", "1.0.0"]
+        assert worker.generation().number != other.generation().number
+        await engine.install(version="2.0.0")
+        for item in (worker, other):
+            assert item.serving().live.version == "2.0.0"  # type: ignore[union-attr]
+            assert await item.version() == "2.0.0"
+
+
+async def test_what_was_prepared_is_what_serves(engine: Engine, worker: Worker) -> None:
+    text = "starts = []\ndef start(context): starts.append(context.generation)"
+    await engine.install(files={"routes.py": hello(), "plugin.py": text})
+    before = worker.generation()
+    assert before is not None, "the generation of the operation is adopted, not loaded a second time"
+    await worker.version()
+    assert worker.generation() is before
+
+
+async def test_a_failed_upgrade_leaves_the_old_one_and_nothing_of_the_new(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    before = worker.generation()
+    with pytest.raises(ActivationFailed, match="not today"):
+        text = "def start(): raise RuntimeError('not today')"
+        await engine.install(version="2.0.0", files={"routes.py": hello(version="2.0.0"), "plugin.py": text})
+    assert worker.generation() is before
+    assert await worker.version() == "1.0.0"
+    await until(lambda: not worker.follower._prepared, "the wish was withdrawn")
+    assert names() == {before.private}
+    assert worker.follower.proofs["shop"] == ()
+
+
+async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engine, worker: Worker) -> None:
+    """Only the first to start succeeds: the plugin fails where its mark is there already."""
+    text = """
+        def start(context):
+            mark = context.data / "mark"
+            if mark.exists():
+                raise RuntimeError("second")
+            mark.write_text("")
+    """
+    async with engine.worker() as other:
+        with pytest.raises(ActivationFailed, match="second"):
+            await engine.install(files={"plugin.py": text})
+        await until(lambda: not worker.follower._prepared and not other.follower._prepared)
+        assert names() == set()
+        assert engine.host.store.all_live() == {}
+
+
+async def test_an_upgrade_in_flight_keeps_the_old_answer_whole(engine: Engine, worker: Worker) -> None:
+    slow = """
+        import asyncio
+        from fastapi import APIRouter
+        router = APIRouter(prefix="/shop")
+        go = asyncio.Event()
+        @router.get("/version")
+        async def version():
+            await go.wait()
+            from shop.late import VERSION
+            return {"version": VERSION}
+    """
+    await engine.install(files={"routes.py": slow, "late.py": "VERSION = 'old'"})
+    asked = asyncio.create_task(worker.version())
+    await until(lambda: worker.serving() and worker.serving().flights)  # type: ignore[union-attr]
+    import sys
+
+    gate = sys.modules[f"{worker.generation().private}.routes"].go
+    upgrade = asyncio.create_task(engine.install(version="2.0.0"))
+    await until(lambda: worker.serving().live.version == "2.0.0")  # type: ignore[union-attr]
+    assert await worker.version() == "2.0.0"
+    assert not asked.done()
+    gate.set()
+    assert await asked == "old"
+    await upgrade
+    assert len(names()) == 1
+
+
+# ── following ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_worker_that_starts_later_finds_what_is_there_and_loads_at_first_use(engine: Engine) -> None:
+    await engine.install()
+    async with engine.worker() as late:
+        assert late.serving() is not None
+        assert late.generation() is None, "boot reads only the registry"
+        assert await late.version() == "1.0.0"
+        assert late.generation() is not None
+    assert names() == set()
+
+
+async def test_a_worker_that_starts_in_the_middle_takes_part(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    hanging = """
+        import pathlib, time
+        def start(context):
+            (context.data / f"waits-{context.generation}").write_text("")
+            while not (context.data / "go").exists():
+                time.sleep(0.01)
+    """
+    upgrade = asyncio.create_task(
+        engine.install(version="2.0.0", files={"routes.py": hello(version="2.0.0"), "plugin.py": hanging})
+    )
+    data = engine.host.settings.data / "shop"
+    await until(lambda: list(data.glob("waits-*")))
+    async with engine.worker() as late:
+        assert await late.version() == "1.0.0"
+        await until(lambda: len(list(data.glob("waits-*"))) == 2, "the late worker was asked too")
+        (data / "go").write_text("")
+        await upgrade
+        assert [await worker.version(), await late.version()] == ["2.0.0", "2.0.0"]
+
+
+async def test_eager_plugins_start_with_the_worker(engine: Engine) -> None:
+    text = "def start(context): (context.data / 'started').write_text('')"
+    await engine.install(files={"plugin.py": text})
+    (engine.host.settings.data / "shop" / "started").unlink()
+    async with engine.worker() as late:
+        await until(lambda: (engine.host.settings.data / "shop" / "started").exists())
+        await until(late.generation)
+
+
+async def test_a_plugin_that_can_not_be_loaded_stops_neither_the_worker_nor_another(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    await engine.install("shop", files={"routes.py": hello(), "plugin.py": "def start(): ..."})
+    await engine.install("mail", files={"routes.py": hello("mail")})
+    row = engine.host.store.get_live("shop")
+    engine.host.images.remove(row.image)
+    with caplog.at_level(logging.ERROR):
+        async with engine.worker() as late:
+            assert await late.version("mail") == "1.0.0"
+            assert await late.version("shop") == "503"
+            status = late.follower.status().of("shop")
+    assert "missing" in status["problem"]
+    assert "missing" in caplog.text
+
+
+async def test_the_beacon_in_the_middle_of_a_switch_makes_requests_wait(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    beacon = engine.host.applier.beacon
+    beacon.begin()
+    asked = asyncio.create_task(worker.version())
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    beacon.end()
+    assert await asked == "1.0.0"
+    assert worker.follower.dispatcher.seen == beacon.raw
+
+
+async def test_a_writer_that_died_in_a_switch_does_not_stop_the_worker(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    beacon = engine.host.applier.beacon
+    beacon.begin()
+    assert await worker.version() == "1.0.0"
+    beacon.end()
+    assert await worker.version() == "1.0.0"
+
+
+async def test_sync_is_one_look_for_many_requests(
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.install()
+    looks, real = list[int](), engine.host.store.all_live
+
+    def counted() -> Any:
+        looks.append(1)
+        return real()
+
+    monkeypatch.setattr(engine.host.store, "all_live", counted)
+    engine.host.applier.beacon.bump()
+    assert await asyncio.gather(*(worker.version() for _ in range(10))) == ["1.0.0"] * 10
+    assert len(looks) == 1
+
+
+async def test_without_a_change_the_generation_stays(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    before = worker.generation()
+    engine.host.applier.beacon.bump()
+    await worker.follower.sync()
+    assert worker.generation() is before
+
+
+# ── what only the loaded code shows ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_routes_outside_the_claims_are_refused(engine: Engine, worker: Worker) -> None:
+    with pytest.raises(ActivationFailed, match="/api/v1/shop/version, which its manifest does not claim"):
+        await engine.install(backend={"routes": ["/api/v1/store/*"]})
+    await engine.install(backend={"routes": ["/api/v1/shop/*"]})
+    assert await worker.version() == "1.0.0"
+
+
+async def test_a_route_of_the_host_is_refused(engine: Engine) -> None:
+    async with engine.worker(routes=("/api/v1/{page}/version",)) as late:
+        with pytest.raises(HotbayError, match="the host"):
+            await engine.install()
+        assert late.serving() is None
+
+
+async def test_a_route_of_another_plugin_is_refused(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    with pytest.raises(HotbayError, match="is answered by shop"):
+        await engine.install("mail", files={"routes.py": hello("shop")})
+    assert await worker.version("shop") == "1.0.0"
+
+
+# ── settings, events, services ────────────────────────────────────────────────────────────────────────────────────
+
+SETTINGS = """
+    from pydantic import BaseModel
+    class Settings(BaseModel):
+        rate: int = 1
+    def start(context): ...
+    async def on_settings(context, new):
+        (context.data / "told").write_text(str(new.rate))
+"""
+
+
+async def test_settings_change_live_without_a_new_generation(engine: Engine, worker: Worker) -> None:
+    await engine.install(files={"plugin.py": SETTINGS})
+    before = worker.generation()
+    await asyncio.to_thread(engine.host.change_settings, "shop", {"rate": 5})
+    await until(lambda: before.context.settings.rate == 5)
+    assert (before.context.data / "told").read_text() == "5"
+    assert worker.generation() is before
+    await asyncio.to_thread(engine.host.change_settings, "shop", {"rate": 6})
+    await until(lambda: before.context.settings.rate == 6)
+
+
+async def test_a_generation_loaded_later_has_the_newest_settings(engine: Engine) -> None:
+    await engine.install(files={"plugin.py": SETTINGS})
+    await asyncio.to_thread(engine.host.change_settings, "shop", {"rate": 8})
+    async with engine.worker() as late:
+        generation = await until(late.generation)
+        assert generation.context.settings.rate == 8
+
+
+async def test_a_plugin_that_refuses_its_settings_does_not_stop_the_worker(
+    engine: Engine, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = SETTINGS.replace("(context.data", "raise ValueError('no'); (context.data")
+    await engine.install(files={"plugin.py": text, "routes.py": hello()})
+    with caplog.at_level(logging.ERROR):
+        await asyncio.to_thread(engine.host.change_settings, "shop", {"rate": 5})
+        await until(lambda: "did not take its new settings" in caplog.text)
+    assert await worker.version() == "1.0.0"
+
+
+HOOKS = """
+    from hotbay_sdk import filters, on, service
+    heard = []
+    @on("order.created")
+    def created(number): heard.append(number)
+    @filters("total")
+    def total(value): return value + {add}
+    @service("price")
+    async def price(item, *, tax=0): return [item, tax, {add}]
+"""
+
+
+async def test_events_filters_and_services_reach_the_generation_that_serves(engine: Engine, worker: Worker) -> None:
+    await engine.install(files={"hooks.py": HOOKS.format(add=1)})
+    follower = worker.follower
+    assert await follower.filter("total", 10, {}) == 11
+    assert await follower.serve_call("shop.price", ("disk",), {"tax": 2}) == ["disk", 2, 1]
+    await engine.install(version="2.0.0", files={"hooks.py": HOOKS.format(add=2)})
+    assert await follower.filter("total", 10, {}) == 12
+    assert await follower.serve_call("shop.price", ("disk",), {}) == ["disk", 0, 2]
+    await engine.run(Kind.DEACTIVATE)
+    assert await follower.filter("total", 10, {}) == 10
+    with pytest.raises(NotFound, match=r"shop\.price"):
+        await follower.serve_call("shop.price", ("disk",), {})
+
+
+async def test_a_filter_loads_the_plugin_that_has_it_and_no_other(engine: Engine) -> None:
+    await engine.install(files={"hooks.py": HOOKS.format(add=1)})
+    await engine.install("mail", files={"routes.py": hello("mail")})
+    async with engine.worker() as late:
+        await late.follower.emit("order.deleted", {})
+        assert late.generation() is None
+        assert await late.follower.filter("total", 1, {}) == 2
+        assert late.generation() is not None
+        assert late.generation("mail") is None
+
+
+async def test_an_unknown_service_is_named(worker: Worker) -> None:
+    with pytest.raises(NotFound, match=r"'mail\.send'"):
+        await worker.follower.serve_call("mail.send", (), {})
+
+
+# ── hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_candidate_holds_and_its_withdrawal_releases(engine: Engine, worker: Worker) -> None:
+    await engine.install()
+    registry, beacon = engine.host.store, engine.host.applier.beacon
+
+    def wish(data: dict[str, Any] | None) -> None:
+        with registry.write() as connection:
+            store.set_candidate(connection, "shop", data)
+        beacon.bump()
+        worker.follower.workers.signal()
+
+    wish({"verb": "hold", "operation": 77})
+    await until(lambda: worker.follower.status().of("shop").get("drained") == 77)
+    asked = asyncio.create_task(worker.version())
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    wish(None)
+    assert await asked == "1.0.0"
+
+
+# ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_end_of_a_worker_stops_its_plugins_and_changes_no_row(engine: Engine) -> None:
+    text = "def start(c): ...\ndef stop(context): (context.data / 'stopped').write_text('')"
+    async with engine.worker():
+        await engine.install(files={"plugin.py": text})
+        files = set(engine.host.settings.run.glob("w-*"))
+        assert files
+    assert (engine.host.settings.data / "shop" / "stopped").exists()
+    assert set(engine.host.settings.run.glob("w-*")) == set()
+    assert engine.host.store.get_live("shop").active
+
+
+async def test_the_end_of_a_worker_stops_generations_that_are_still_draining(engine: Engine) -> None:
+    hanging = """
+        import asyncio
+        from fastapi import APIRouter
+        router = APIRouter(prefix="/shop")
+        @router.get("/version")
+        async def version():
+            await asyncio.sleep(3600)
+    """
+    text = "def start(c): ...\ndef stop(context): (context.data / 'stopped').write_text(context.version)"
+    async with engine.worker() as late:
+        await engine.install(files={"routes.py": hanging, "plugin.py": text})
+        asked = asyncio.create_task(late.version())
+        await until(lambda: late.serving() and late.serving().flights)  # type: ignore[union-attr]
+        upgrade = asyncio.create_task(engine.install(version="2.0.0"))
+        await until(lambda: late.serving().live.version == "2.0.0")  # type: ignore[union-attr]
+    assert (engine.host.settings.data / "shop" / "stopped").read_text() == "1.0.0"
+    assert await asked == "503"
+    await upgrade
+
+
+# ── in_thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_in_thread_answers_raises_and_gives_up() -> None:
+    assert await in_thread(threading.get_ident, 20.0, "x") != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0, 20.0, "x")
+    with pytest.raises(SystemExit):
+        await in_thread(lambda: (_ for _ in ()).throw(SystemExit(3)), 20.0, "x")
+    go = threading.Event()
+    try:
+        with pytest.raises(ActivationFailed, match=r"load shop: not done within 0\.01 s"):
+            await in_thread(go.wait, 0.01, "load shop")
+    finally:
+        go.set()
