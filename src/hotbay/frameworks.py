@@ -147,9 +147,9 @@ def _renamed(plugin: str, part: dict[str, Any], taken: dict[str, Any]) -> dict[s
 
 
 def _replace(thing: Any, references: dict[str, str]) -> Any:
+    """A copy with the references renamed: in `$ref`, and in the mappings of discriminators."""
     if isinstance(thing, dict):
-        return {
-            key: references.get(value, value) if key == "$ref" else _replace(value, references)
-            for key, value in thing.items()
-        }
-    return [_replace(item, references) for item in thing] if isinstance(thing, list) else thing
+        return {key: _replace(value, references) for key, value in thing.items()}
+    if isinstance(thing, list):
+        return [_replace(item, references) for item in thing]
+    return references.get(thing, thing) if isinstance(thing, str) else thing
