@@ -7,9 +7,11 @@ import gc
 import inspect
 import itertools
 import logging
+import time
 import traceback
 import weakref
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -206,13 +208,13 @@ class InProcessGeneration:
 
     async def unload(self) -> Proof:
         """Drop every reference, empty the libraries' caches, collect, and look who is still alive."""
-        watched = _watch(self.private)
+        watched, left = _watch(self.private), list(loader.modules(self.private).values())
         loader.close_package(self.private)
         sdk.bind(self.private, None)
         self.capabilities = Capabilities()
         self.app = self.context = self._mounted = None
         self._runtime.host.release()
-        return await asyncio.to_thread(_prove, watched)
+        return await asyncio.to_thread(_prove, watched, left)
 
 
 def job_name(mark: sdk.Mark, function: Callable[..., Any]) -> str:
@@ -227,16 +229,22 @@ def is_model(thing: Any) -> bool:
 
 
 def _watch(private: str) -> dict[str, weakref.ref[Any]]:
+    """Weak references to a generation's modules, classes and functions, by name."""
     watched: dict[str, weakref.ref[Any]] = {}
     for name, module in loader.modules(private).items():
         watched[name] = weakref.ref(module)
         for thing in list(vars(module).values()):
-            if inspect.isclass(thing) and thing.__module__ == name:
+            if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == name:
                 watched[f"{name}.{thing.__qualname__}"] = weakref.ref(thing)
     return watched
 
 
-def _prove(watched: dict[str, weakref.ref[Any]]) -> Proof:
+def _prove(watched: dict[str, weakref.ref[Any]], left: list[ModuleType]) -> Proof:
+    """Empty the modules one by one first: what dies by its reference count need not be found by the collector, which
+    stops the whole process while it looks."""
+    while left:
+        vars(left.pop()).clear()
+        time.sleep(0)
     caches.clear()
     for _ in range(3):
         # Weak dictionaries let go of their keys only when the values have died: pydantic's generic models need two.

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from hotbay.apply import Applier, Outcome, Progress
 from hotbay.draft import Request
 from hotbay.errors import HotbayError
-from hotbay.follow import in_thread
+from hotbay.activate.threads import in_thread
 from hotbay.model import DataPolicy, Kind
 
 if TYPE_CHECKING:
