@@ -9,7 +9,6 @@ import os
 import shutil
 import sqlite3
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -34,7 +33,6 @@ from hotbay.store import Store
 from hotbay.vault import Vault
 
 OK, WARNING, ERROR = "ok", "warning", "error"
-_STALE_SECONDS = 600.0
 _LITTLE, _TOO_LITTLE = 512 * 1024 * 1024, 64 * 1024 * 1024
 
 
@@ -231,11 +229,20 @@ def unreferenced(settings: Settings, registry: Store) -> list[str]:
 
 
 def _staged(settings: Settings) -> list[Path]:
-    """Unpacked packages that nobody works on any more: plans unpack without the lease, but not for so long."""
+    """Temporary trees (`<process>-…`) whose process is gone. Recovery deletes them."""
     if not settings.staging.is_dir():
         return []
-    oldest = time.time() - _STALE_SECONDS
-    return [path for path in sorted(settings.staging.iterdir()) if path.stat().st_mtime < oldest]
+    return [path for path in sorted(settings.staging.iterdir()) if not _lives(path.name.partition("-")[0])]
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:  # somebody else's, but there
+        pass
+    return True
 
 
 def _folder_registry(patient: Patient) -> Findings:
@@ -384,9 +391,6 @@ def _mend(settings: Settings, registry: Store) -> Iterator[str]:
     for image in unreferenced(settings, registry):
         images.remove(image)
         yield f"deleted image {image[:12]}…"
-    for path in _staged(settings):
-        shutil.rmtree(path, ignore_errors=True)
-        yield f"deleted {path}"
     for path in _fifos(settings.run)[1]:
         with suppress(FileNotFoundError):
             path.unlink()

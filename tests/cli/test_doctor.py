@@ -146,6 +146,15 @@ def test_tables_missing_kept_and_left_behind(host: Terminal) -> None:
     assert one(host)[2] == "listed_rows, my_list belonged to listed, which is not installed"
 
 
+def test_a_longer_id_keeps_its_tables_to_itself(host: Terminal) -> None:
+    for plugin in ("ai", "ai_chat"):
+        host.offer(plugin)
+        host.run("install", plugin)
+    host.run("uninstall", "ai", "--data", "purge", "--yes")
+    assert host.tables() == {"shop_rows", "ai_chat_rows"}
+    assert findings(host) == []
+
+
 def _sql(host: Terminal, statement: str) -> None:
     connection = database(host)
     with connection:
@@ -158,16 +167,16 @@ def test_traces_of_dead_processes_are_cleared(host: Terminal) -> None:
     os.mkfifo(run / "w-99-dead.fifo")
     (run / "w-99-dead.json").write_text("{}")
     os.mkfifo(run / "a-99-dead.fifo")
-    (host.home / "staging" / "at-work").mkdir()
+    (host.home / "staging" / f"{os.getpid()}-at-work").mkdir()
     (host.home / "staging" / "half").mkdir()
-    os.utime(host.home / "staging" / "half", (0, 0))
+    (host.home / "staging" / f"{2**22 + 1}-of-the-dead").mkdir()
     found = findings(host)
-    assert sorted(item["check"] for item in found) == ["staging", "workers", "workers", "workers"]
+    assert sorted(item["check"] for item in found) == ["staging"] * 2 + ["workers"] * 3
     assert all(item["fixable"] for item in found)
     host.run("doctor", "--fix")
     assert findings(host) == []
     assert not list(run.glob("*dead*"))
-    assert [path.name for path in (host.home / "staging").iterdir()] == ["at-work"]
+    assert [path.name for path in (host.home / "staging").iterdir()] == [f"{os.getpid()}-at-work"]
 
 
 def test_secrets_and_their_key(host: Terminal) -> None:

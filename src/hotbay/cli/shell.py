@@ -207,10 +207,6 @@ class Commands(click.Group):
         except click.Abort:
             click.echo("Aborted.", err=True)
             code = 130
-        except BrokenPipeError:
-            # Whoever read our output has left; nothing more must be flushed to him.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
         sys.exit(code if isinstance(code, int) else 0)
 
 
