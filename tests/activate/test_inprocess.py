@@ -16,7 +16,7 @@ from hotbay.activate.context import PluginContext
 from hotbay.activate.inprocess import InProcess, InProcessGeneration, job_name
 from hotbay.errors import ActivationFailed
 from hotbay.frameworks import FrameworkHost
-from hotbay_sdk import context
+from hotbay_sdk import plugin as sdk
 from hotbay_sdk.plugin import Mark
 from plugs import client, context, image, package
 
@@ -309,7 +309,7 @@ async def test_the_sdks_context_is_found_at_import_and_forgotten_after_unloading
     await generation.stop()
     alive = (await generation.unload()).alive
     with pytest.raises(LookupError):
-        context(f"{generation.private}.plugin")
+        sdk.context(f"{generation.private}.plugin")
     assert alive == (f"{generation.private}.plugin.late",), "a function that somebody keeps is named"
     with pytest.raises(NameError):
         late()
