@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from hotbay.activate import App, Message, Receive, Scope, Send
-from hotbay.serve import route_path
+from hotbay.serve import respond_json, route_path
 
 _REPLAY_LIMIT = 1 << 20
 
@@ -51,24 +51,32 @@ class HostFirst:
         heard = _Replay(receive)
         said = _Held(scope["type"], send)
         await self.app(dict(scope), heard.receive, said.send)
-        if said.refused:
+        if said.refused and heard.incomplete:
+            detail = f"this host reads requests itself first; what it passes on may have {_REPLAY_LIMIT:,} bytes"
+            await respond_json(send, 413, {"status": 413, "code": "too-large", "detail": detail})
+        elif said.refused:
             await self.inside.dispatch(scope, heard.replay, send)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the host's lifespan, and ours inside it. A host without one is no mistake."""
-        async with AsyncExitStack() as stack:
-            host = _HostLifespan(self.app, scope)
-            await receive()
-            try:
+        host, stack = _HostLifespan(self.app, scope), AsyncExitStack()
+        await receive()
+        try:
+            async with AsyncExitStack() as begun:
                 await host.ask("startup")
-                await stack.enter_async_context(self.inside.running())
-            except Exception as error:  # noqa: BLE001 - the server wants it as a message
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
-                return
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
+                begun.push_async_callback(host.ask, "shutdown")
+                await begun.enter_async_context(self.inside.running())
+                stack = begun.pop_all()
+        except Exception as error:  # noqa: BLE001 - the server wants it as a message
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        try:
             await stack.aclose()
-            await host.ask("shutdown")
+        except Exception as error:  # noqa: BLE001 - the server wants it as a message
+            await send({"type": "lifespan.shutdown.failed", "message": str(error)})
+        else:
             await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -80,11 +88,18 @@ class _Replay:
         self._heard: list[Message] = []
         self._size = 0
 
+    @property
+    def incomplete(self) -> bool:
+        """True when the host has read more than is kept."""
+        return self._size > _REPLAY_LIMIT
+
     async def receive(self) -> Message:
         message = await self._receive()
         self._size += len(message.get("body", b""))
         if self._size <= _REPLAY_LIMIT:
             self._heard.append(message)
+        else:
+            self._heard.clear()
         return message
 
     async def replay(self) -> Message:
