@@ -70,7 +70,7 @@ class Terminal:
         """The folder of a plugin with a table, a route and settings."""
         root = self.folder / "authors" / f"{plugin}-{version}"
         files = {
-            "metadata.json": json.dumps({"id": plugin, "name": plugin.title(), "version": version, **manifest}),
+            "metadata.json": json.dumps({"id": plugin, "name": plugin.title(), "version": version} | manifest),
             "README.md": f"# {plugin}\n",
             "backend/__init__.py": "from .settings import Settings\n__all__ = ['Settings']\n",
             "backend/settings.py": SETTINGS,

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from terminal import Terminal
 
+from hotbay.package import pack, sha256_file
 from hotbay.presence import Lease
 
 
@@ -73,15 +81,14 @@ def test_from_a_file_and_from_a_folder(terminal: Terminal, tmp_path: Path) -> No
 
 
 def test_a_folder_of_the_same_name_does_not_hide_the_source(terminal: Terminal) -> None:
-    terminal.offer()
     (terminal.folder / "shop").mkdir()
+    assert "write ./shop if you mean the folder" in terminal.run("install", "shop", code=4).stderr
+    terminal.offer()
     terminal.run("install", "shop")
     assert terminal.state() == {"shop": ("1.0.0", "active")}
 
 
 def test_the_hash_is_demanded(terminal: Terminal) -> None:
-    from hotbay.package import sha256_file
-
     file = terminal.offer()
     assert terminal.json("install", "shop", "--sha256", "0" * 64, code=6)["code"] == "not-verified"
     assert terminal.state() == {}
@@ -182,3 +189,41 @@ def test_an_operation_in_progress_is_named(terminal: Terminal) -> None:
 def test_remote_needs_a_repository(terminal: Terminal) -> None:
     terminal.offer()
     assert "PLUGIN_SERVER_URL" in terminal.run("install", "shop", "--remote", code=2).stderr
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def repository(folder: Path) -> Iterator[str]:
+    """A web server that publishes a folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join(5)
+
+
+def test_remote_installs_from_the_repository(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.offer(version="1.0.0")
+    package = pack(terminal.plugin(version="1.1.0"), tmp_path)
+    place = tmp_path / "site" / "download" / "shop" / "1.1.0"
+    place.parent.mkdir(parents=True)
+    package.rename(place)
+    entry = {"id": "shop", "version": "1.1.0", "name": "Shop", "sha256": sha256_file(place)}
+    (tmp_path / "site" / "manifest.json").write_text(json.dumps({"plugins": [entry]}))
+    with repository(tmp_path / "site") as address:
+        monkeypatch.setenv("PLUGIN_SERVER_URL", address)
+        assert terminal.run("plan", "install", "shop", "--remote").stdout.startswith("install shop 1.1.0")
+        terminal.run("install", "shop")
+        terminal.run("upgrade", "shop", "--remote")
+        assert terminal.state() == {"shop": ("1.1.0", "active")}
+        assert terminal.json("list")["installed"][0]["source"] == f"{address}download/shop/1.1.0"
+        place.write_bytes(place.read_bytes() + b"x")
+        terminal.run("uninstall", "shop")
+        assert terminal.json("install", "shop", "--remote", code=6)["code"] == "not-verified"

@@ -147,6 +147,16 @@ def test_ids_of_installed_plugins_are_completed(terminal: Terminal) -> None:
     assert offered == ["plain,other", "file,o"]
 
 
+def test_a_terminal_of_old_shows_what_it_can(terminal: Terminal) -> None:
+    terminal.offer(name="Lädchen →")
+    done = subprocess.run(
+        command(["list"]), cwd=terminal.folder, env=environment(PYTHONIOENCODING="latin-1"), capture_output=True,
+        timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Lädchen \\u2192" in done.stdout.decode("latin-1")
+
+
 @pytest.mark.parametrize(("missing", "extra", "code"), [("click", "cli", 1), ("fastapi", "fastapi", 1)])
 def test_a_missing_extra_is_named(terminal: Terminal, missing: str, extra: str, code: int) -> None:
     terminal.offer()

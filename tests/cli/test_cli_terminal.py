@@ -20,16 +20,16 @@ from hotbay.cli.progress import PATIENCE, Reporter
 def test_purging_asks_for_the_id_on_a_terminal(terminal: Terminal) -> None:
     terminal.offer()
     terminal.run("install", "shop")
-    code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], "shap\n")
+    code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], [("go on", "shap\n")])
     assert code == 5
     assert "will be lost for ever" in said and "nothing was done" in said
     assert terminal.state() == {"shop": ("1.0.0", "active")}
-    code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], "shop\n")
+    code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], [("go on", "shop\n")])
     assert code == 0, said
     assert terminal.state() == {}
 
 
-def in_pty(terminal: Terminal, args: list[str], typed: str) -> tuple[int, str]:
+def in_pty(terminal: Terminal, args: list[str], answers: list[tuple[str, str]]) -> tuple[int, str]:
     """Run at a terminal that types when it is asked."""
     mine, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -45,11 +45,19 @@ def in_pty(terminal: Terminal, args: list[str], typed: str) -> tuple[int, str]:
             said += os.read(mine, 4096)
         except OSError:
             break
-        if typed and b"go on" in said:
-            os.write(mine, typed.encode())
-            typed = ""
+        if answers and answers[0][0].encode() in said:
+            os.write(mine, answers.pop(0)[1].encode())
     os.close(mine)
     return process.wait(10), said.decode("utf-8", "replace")
+
+
+def test_secrets_are_typed_unseen(terminal: Terminal) -> None:
+    terminal.offer()
+    terminal.run("install", "shop")
+    answers = [("token:", "hush-hush\n"), ("confirmation:", "hush-hush\n")]
+    code, said = in_pty(terminal, ["settings", "shop", "--secret", "token"], answers)
+    assert code == 0, said
+    assert "hush" not in said and "********" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -16,7 +16,7 @@ import click
 from hotbay.cli.progress import Reporter
 from hotbay.cli.shell import Shell, Verb, offered_ids_or_files, pass_shell, plugin_ids, plugin_ids_or_files
 from hotbay.cli.words import seconds
-from hotbay.errors import BadInput, Refused
+from hotbay.errors import BadInput, NotFound, Refused
 from hotbay.model import DataPolicy, Kind
 
 if TYPE_CHECKING:
@@ -172,6 +172,17 @@ def _request(kind: Kind, thing: str, **wishes: Any) -> Iterator[Request]:
 
 
 @contextmanager
+def _meant_the_folder(thing: str) -> Iterator[None]:
+    """Who names a folder as if it were an id is told how to name it."""
+    try:
+        yield
+    except NotFound as error:
+        if _ID.fullmatch(thing) and Path(thing).is_dir():
+            error.mend = f"write ./{thing} if you mean the folder"
+        raise
+
+
+@contextmanager
 def _host(shell: Shell, progress: Reporter | None = None, *, remote: bool = False) -> Iterator[OfflineHost]:
     overrides = {"PLUGIN_SOURCE": "remote"} if remote else {}
     told = progress or Reporter(quiet=True, verbose=False)
@@ -185,6 +196,7 @@ def _carry_out(shell: Shell, kind: Kind, thing: str, *, remote: bool = False, **
         Reporter(quiet=shell.json, verbose=shell.verbose) as reporter,
         _host(shell, reporter, remote=remote) as host,
         _interruptible(shell, host),
+        _meant_the_folder(thing),
     ):
         outcome = host.applier.run(request)
     shell.put(outcome.to_json(), _story(outcome))

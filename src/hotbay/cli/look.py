@@ -100,8 +100,9 @@ def _print_list(document: Entry, there: dict[str, str]) -> None:
         table(("INSTALLED", "VERSION", "STATE", "UPGRADE", "NAME", "PROBLEM"), rows)
     elif "installed" in document:
         click.echo("No plugin is installed.")
-    for item in document.get("refused", ()):
-        table(("REFUSED FOLDER", "PROBLEM"), [(item["id"], _first_line(item["problem"]))])
+    if refused := [(item["id"], _first_line(item["problem"])) for item in document.get("refused", ())]:
+        click.echo()
+        table(("REFUSED FOLDER", "PROBLEM"), refused)
     if "available" in document:
         _print_available(document["available"], there, gap="installed" in document)
 

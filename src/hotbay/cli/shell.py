@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import getpass
+import io
 import json
 import os
 import sys
@@ -194,6 +195,7 @@ class Commands(click.Group):
     ) -> NoReturn:
         """Run, and leave the process."""
         args = list(sys.argv[1:] if args is None else args)
+        _write_anything()
         as_json = "--json" in args
         extra["standalone_mode"] = False
         try:
@@ -208,6 +210,13 @@ class Commands(click.Group):
             click.echo("Aborted.", err=True)
             code = 130
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_anything() -> None:
+    """A terminal that can't show a character gets its number instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(error: HotbayError, *, as_json: bool) -> None:
