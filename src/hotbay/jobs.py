@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from cronsim import CronSim, CronSimError
+from cronsim import CronSim
 
 from hotbay.activate.bus import call
 from hotbay.follow import Follower
@@ -111,18 +111,5 @@ def _pauses(mark: Mark) -> Any:
     if mark.kind == "every":
         while True:
             yield lambda: mark.seconds
-    try:
-        times = CronSim(mark.name, datetime.now())
-    except CronSimError as error:
-        raise ValueError(f"cron expression {mark.name!r}: {error}") from None
-    for moment in times:
+    for moment in CronSim(mark.name, datetime.now()):
         yield lambda moment=moment: max(0.0, (moment - datetime.now()).total_seconds())
-
-
-def check_cron(expression: str) -> str:
-    """What is wrong with a cron expression; the empty text when nothing is."""
-    try:
-        CronSim(expression, datetime.now())
-    except CronSimError as error:
-        return str(error)
-    return ""

@@ -123,6 +123,14 @@ async def test_an_error_of_import_names_file_and_line(create: Create, case: str)
     assert loader.modules(generation.private) == {}
 
 
+async def test_a_cron_expression_that_can_not_be_read_is_refused_at_load(create: Create) -> None:
+    generation = create(files={"jobs.py": "from hotbay_sdk import cron\n@cron('every day')\ndef nightly(): ..."})
+    with pytest.raises(ActivationFailed, match="nightly has the cron expression 'every day'") as caught:
+        await asyncio.to_thread(generation.load)
+    assert "0 3 * * *" in caught.value.mend
+    assert await end(generation) == ()
+
+
 async def test_the_plugins_log_gets_the_whole_traceback(create: Create, caplog: pytest.LogCaptureFixture) -> None:
     generation = create(files={"routes.py": "import no_such_module_here"})
     with caplog.at_level(logging.ERROR), pytest.raises(ActivationFailed):

@@ -11,9 +11,11 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel
 
 from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, caches, loader
@@ -84,6 +86,7 @@ class InProcessGeneration:
         if self._has_code():
             loader.open_package(self.private, self.folder, self.plugin)
             self.capabilities = discover(self.private, self._image.manifest.backend.entry)
+            check_times(self.capabilities)
             self._mounted = self._mount()
         self._apply_settings()
         mounted = self._mounted
@@ -215,6 +218,19 @@ class InProcessGeneration:
         self.app = self.context = self._mounted = None
         self._runtime.host.release()
         return await asyncio.to_thread(_prove, watched, left)
+
+
+def check_times(found: Capabilities) -> None:
+    """Raise ActivationFailed for a cron expression that can't be read: at load, not at its first run."""
+    for mark, function in found.of("cron"):
+        try:
+            CronSim(mark.name, datetime.now())
+        except CronSimError as error:
+            raise ActivationFailed(
+                f"the job {function.__name__} has the cron expression {mark.name!r}: {error}",
+                mend="write five fields, such as '0 3 * * *'",
+                step="start",
+            ) from None
 
 
 def job_name(mark: sdk.Mark, function: Callable[..., Any]) -> str:
