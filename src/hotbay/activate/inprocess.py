@@ -77,6 +77,7 @@ class InProcessGeneration:
             self._load()
         except ActivationFailed as error:
             failure = error.with_traceback(None)
+            failure.__cause__ = failure.__context__ = None
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit too
             failure = self._failed("could not be imported", error)
         if failure is not None:
