@@ -137,7 +137,7 @@ def _json(response: httpx.Response, status: int) -> Any:
 @contextmanager
 def serving(app: Any) -> Iterator[tuple[uvicorn.Server, str]]:
     """Serve an application on a free port; the server and its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on")
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -27,14 +27,13 @@ from hotbay.console.events import Feed, Snapshot, Subscriber, event
 from hotbay.model import Kind
 from hotbay.package import pack
 
-END = ("end", "", {})
-
 
 class Listener:
     """An EventSource as a browser has it, in a thread."""
 
     def __init__(self, url: str, last: str = "") -> None:
-        self.events: queue.Queue[tuple[str, str, Any]] = queue.Queue()
+        self.queues: dict[str, queue.Queue[tuple[str, Any]]] = {"snapshot": queue.Queue(), "operation": queue.Queue()}
+        self.ended = threading.Event()
         self.comments: list[str] = []
         self.opened = threading.Event()
         headers = ADMIN | ({"last-event-id": last} if last else {})
@@ -55,17 +54,13 @@ class Listener:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif fields:
-                    self.events.put((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
+                    self.queues[fields["event"]].put((fields.get("id", ""), json.loads(fields["data"])))
                     fields = {}
-        self.events.put(END)
+        self.ended.set()
 
-    def next(self, name: str = "", seconds: float = 10.0) -> tuple[str, Any]:
-        """The next event (of that name): its id and data."""
-        deadline = time.monotonic() + seconds
-        while True:
-            kind, number, data = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
-            if name in ("", kind):
-                return number, data
+    def next(self, name: str, seconds: float = 10.0) -> tuple[str, Any]:
+        """The next event of that name: its id and data."""
+        return self.queues[name].get(timeout=seconds)
 
     def operation(self, number: int | None = None) -> list[dict[str, Any]]:
         """What is told of the next operation, to its end."""
@@ -183,7 +178,7 @@ def test_streams_stay_alive_and_end_after_their_time(desk: Desk, monkeypatch: py
     monkeypatch.setattr(events, "_KEEP_ALIVE_SECONDS", 0.5)
     monkeypatch.setattr(events, "_LONGEST_SECONDS", 2.0)
     listener = Listener(desk.url)
-    until(lambda: listener.events.get(timeout=10) == END)
+    assert listener.ended.wait(10)
     assert listener.comments.count(": keep-alive") >= 1
 
 
@@ -206,7 +201,7 @@ def test_a_server_that_is_asked_to_stop_is_not_held_up(tmp_path: Path) -> None:
         listener.next("snapshot")
         began = time.monotonic()
         server.should_exit = True
-        until(lambda: listener.events.get(timeout=10) == END)
+        assert listener.ended.wait(10)
         assert time.monotonic() - began < 5
 
 
@@ -322,4 +317,4 @@ def test_listeners_of_every_worker_hear_and_let_the_server_go(tmp_path: Path) ->
         process.terminate()
         assert process.wait(15) is not None
         assert time.monotonic() - began < 8
-        assert all(until(lambda one=listener: one.events.get(timeout=5) == END) for listener in listeners)
+        assert all(listener.ended.wait(5) for listener in listeners)

@@ -60,3 +60,18 @@ async def test_telling_a_closed_loop_is_nothing() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     tell(loop, lambda: None)
+
+
+def test_a_job_goes_on_when_the_waiting_request_is_cancelled(desk: Desk) -> None:
+    """Hosts with certain middleware cancel a request as soon as its caller hangs up."""
+    desk.pack(version="2.0.0", files=SLOW)
+
+    async def leave() -> None:
+        wish = Job(Request(Kind.INSTALL, "notes"), "ada", settings={"greeting": "moin"})
+        waiting = asyncio.create_task(desk.hotbay.api.runner.answer(wish, wait=True))
+        await asyncio.sleep(0.2)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    on_loop(desk, leave())
+    assert until(lambda: desk.hotbay.vault.read("notes") == {"greeting": "moin"})

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
+from hotbay.activate.threads import in_thread
 from hotbay.apply import Applier, Outcome, Progress
 from hotbay.draft import Request
 from hotbay.errors import HotbayError
-from hotbay.activate.threads import in_thread
 from hotbay.model import DataPolicy, Kind
 
 if TYPE_CHECKING:
