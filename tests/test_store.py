@@ -57,7 +57,11 @@ def test_a_fresh_database_has_an_epoch_that_stays(registry: Store) -> None:
 def test_it_is_safe_against_a_power_cut_and_readers_do_not_block(registry: Store) -> None:
     with registry.read() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+    with registry.write(durable=True) as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+    with registry.write() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
 
 
 def test_every_table_of_hotbay_says_so(registry: Store) -> None:

@@ -10,6 +10,7 @@ import shutil
 import stat
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,12 +148,14 @@ def digest(folder: Path, limits: Limits = LIMITS) -> str:
     return total.hexdigest()
 
 
-def copy_tree(folder: Path, into: Path, limits: Limits = LIMITS) -> str:
-    """Copy exactly `tree(folder)` to the new folder `into`, durably; returns the copy's digest.
+def copy_tree(folder: Path, into: Path, limits: Limits = LIMITS, *, durable: bool = True) -> str:
+    """Copy exactly `tree(folder)` to the new folder `into`, `durable` against a crash of the machine.
+
+    Returns the copy's digest.
 
     Raises as `tree` does, and Refused when `into` exists; then nothing is left behind.
     """
-    with fresh(into) as temporary:
+    with fresh(into, durable=durable) as temporary:
         for path, file in tree(folder, limits):
             with _open(file) as stream, new_file(temporary, path) as copy:
                 shutil.copyfileobj(stream, copy, CHUNK)
@@ -176,10 +179,11 @@ def new_file(root: Path, path: str) -> io.BufferedWriter:
 
 
 @contextmanager
-def fresh(into: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `into` when the block ends well, durably, and vanishes when it does not.
+def fresh(into: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary folder that becomes `into` when the block ends well, and vanishes when it does not.
 
-    Raises Refused when `into` exists.
+    With `durable` it survives a crash of the machine; what is only staged does not need to. Raises Refused when `into`
+    exists.
     """
     if os.path.lexists(into):
         raise Refused(f"{into} exists already")
@@ -188,12 +192,14 @@ def fresh(into: Path) -> Iterator[Path]:
     temporary.mkdir(mode=0o755)
     try:
         yield temporary
-        fsync_tree(temporary)
+        if durable:
+            fsync_tree(temporary)
         temporary.rename(into)
     except BaseException:
         shutil.rmtree(temporary)
         raise
-    fsync_dir(into.parent)
+    if durable:
+        fsync_dir(into.parent)
 
 
 def fsync_dir(folder: Path) -> None:
@@ -206,15 +212,23 @@ def fsync_dir(folder: Path) -> None:
 
 
 def fsync_tree(folder: Path) -> None:
-    """Make everything in `folder` survive a crash of the machine: contents first, then the names."""
-    for top, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            number = os.open(Path(top, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fsync(number)
-            finally:
-                os.close(number)
+    """Make everything in `folder` survive a crash of the machine: contents first, then the names.
+
+    Several files at a time: file systems with a journal write them together.
+    """
+    found = list(os.walk(folder, topdown=False))
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="fsync") as pool:
+        list(pool.map(_fsync_file, [Path(top, name) for top, _, files in found for name in files]))
+    for top, _, _ in found:
         fsync_dir(Path(top))
+
+
+def _fsync_file(file: Path) -> None:
+    number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def sha256_file(path: Path) -> str:

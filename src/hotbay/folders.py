@@ -79,11 +79,11 @@ class Folders:
         return self.root / f"{_OURS}new-{operation}-{plugin}"
 
     def shelve(self, image: Path, operation: int, plugin: str) -> Path:
-        """Copy an image's content beside the folder; safe to repeat."""
+        """Copy an image's content beside the folder; safe to repeat. Making it durable is the caller's part."""
         shelf = self.shelf(operation, plugin)
         if shelf.exists():
             shutil.rmtree(shelf)
-        copy_tree(image, shelf)
+        copy_tree(image, shelf, durable=False)
         return shelf
 
     def unshelve(self, operation: int, plugin: str) -> None:

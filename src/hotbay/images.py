@@ -9,7 +9,6 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from hotbay.errors import InvalidPackage, NotFound, Problem
-from hotbay.folder import fsync_dir
 
 
 class Images:
@@ -31,7 +30,10 @@ class Images:
         return (self.folder / image).is_dir()
 
     def adopt(self, tree: Path, image: str) -> Path:
-        """Byte-compile a verified tree and make it the image; safe to repeat. Consumes `tree`."""
+        """Byte-compile a verified tree and make it the image; safe to repeat. Consumes `tree`.
+
+        Making the image durable is the caller's part: it may take its time, until something points at the image.
+        """
         target = self.folder / image
         if target.is_dir():
             shutil.rmtree(tree, ignore_errors=True)
@@ -43,7 +45,6 @@ class Images:
             if not target.is_dir():
                 raise
             shutil.rmtree(tree, ignore_errors=True)
-        fsync_dir(self.folder)
         return target
 
     def remove(self, image: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +19,16 @@ from sqlalchemy import Connection
 from hotbay import journal, store
 from hotbay.activate import Image
 from hotbay.beacon import Beacon
+from hotbay.catalogue import inverse
 from hotbay.cohort import Answers, Cohort
 from hotbay.errors import ActivationFailed, HotbayError, MigrationFailed, OperationFailed, Problem
 from hotbay.export import export_data, restore_data
+from hotbay.facts import KEPT_TABLES
+from hotbay.folder import fsync_dir, fsync_tree
 from hotbay.folders import Folders
 from hotbay.grant import Grant
 from hotbay.images import Images
-from hotbay.migrate import Migrator, Transaction
+from hotbay.migrate import Applied, Migrator, Transaction
 from hotbay.migrations import Migration, read_migrations
 from hotbay.model import Contributions, Live, Version
 from hotbay.plan import Plan
@@ -35,6 +39,7 @@ from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.steps")
 Record = dict[str, Any]
+_disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hotbay disk")
 ADDON = 0  # The ledger's number for what a seed 002 addon class created itself.
 
 
@@ -65,6 +70,7 @@ class Bench:
     row: Live | None
     tree: Path | None = None
     notes: Record = field(default_factory=dict)
+    syncing: list[Future[None]] = field(default_factory=list)
 
     @property
     def plugin(self) -> str:
@@ -78,6 +84,20 @@ class Bench:
         if row is None:
             raise OperationFailed(f"{self.plugin} has no row to work on")
         return parse(row.manifest)
+
+    def sync_later(self, folder: Path) -> None:
+        """Begin to make a new folder durable, in a thread: it takes about 2 ms a file, and only the switch needs it."""
+        self.syncing.append(_disk.submit(_make_durable, folder))
+
+    def wait_synced(self) -> None:
+        """Wait until all new folders are durable. Raises what the disk says."""
+        while self.syncing:
+            self.syncing.pop().result()
+
+    def stop_syncing(self) -> None:
+        """Wait for the disk before the folders are deleted again; what it says does not matter any more."""
+        while self.syncing:
+            self.syncing.pop().exception()
 
     def migrator(self) -> Migrator:
         """The door to the plugin's tables."""
@@ -96,6 +116,11 @@ class Step(Protocol):
         """Take back all or part of it."""
 
 
+def _make_durable(folder: Path) -> None:
+    fsync_tree(folder)
+    fsync_dir(folder.parent)
+
+
 def grant_for(manifest: Manifest, plugins: Iterable[str]) -> Grant:
     """What a plugin may touch in the database."""
     others = frozenset(plugin for plugin in plugins if plugin != manifest.id)
@@ -112,11 +137,12 @@ class Stage:
         fresh = not bench.images.has(params["image"])
         if bench.tree is not None:
             bench.images.adopt(bench.tree, params["image"])
-        bench.images.path(params["image"])
+        bench.sync_later(bench.images.path(params["image"]))
         return {"fresh": fresh}
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Delete the image unless something else uses it."""
+        bench.stop_syncing()
         target = bench.plan.after
         if target is not None and target.image not in images_in_use(bench.store):
             bench.images.remove(target.image)
@@ -129,11 +155,13 @@ class Shelve:
 
     def do(self, bench: Bench, params: Record) -> Record:
         """Copy it."""
-        bench.folders.shelve(bench.images.path(params["image"]), bench.operation, bench.plugin)
+        shelf = bench.folders.shelve(bench.images.path(params["image"]), bench.operation, bench.plugin)
+        bench.sync_later(shelf)
         return {}
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Delete the copy."""
+        bench.stop_syncing()
         bench.folders.unshelve(bench.operation, bench.plugin)
 
 
@@ -171,15 +199,27 @@ class Expand:
         """Restore rows if asked, run what is pending, and write the ledger in the same transaction."""
         folder = bench.images.path(params["image"])
         known = {row["number"] for row in bench.store.applied(bench.plugin)}
+        held = any(step.verb == "hold" for step in bench.plan.steps)
+        if held:
+            export_data(bench.settings.database_path, wide_grant(bench), backup_file(bench), meta={})
         with bench.migrator().transaction() as transaction:
             if params.get("restore"):
                 known |= self._restore(bench, transaction, Path(params["restore"]))
             pending = [item for item in read_migrations(folder) if item.number not in known]
-            rows = [ledger_row(item.migration, item.undo) for item in transaction.apply(pending)]
+            applied = transaction.apply(pending)
+            if known and not held:
+                refuse_irreversible(applied)
+            rows = [ledger_row(item.migration, item.undo) for item in applied]
             if params.get("addon") and ADDON not in known:
                 rows.append(self._addon(bench, transaction, folder))
             transaction.trusted(lambda connection: self._write(connection, bench, rows))
+        if params.get("files"):
+            self._bring_files(bench, Path(params["restore"]).parent / "files")
         return {"migrations": [row["number"] for row in rows]}
+
+    def _bring_files(self, bench: Bench, source: Path) -> None:
+        """The plugin's own folder, which was not there when this was planned, as the export keeps it."""
+        shutil.copytree(source, bench.settings.data / bench.plugin, symlinks=True, dirs_exist_ok=True)
 
     def _restore(self, bench: Bench, transaction: Transaction, file: Path) -> set[int]:
         meta = restore_data(file, transaction)
@@ -198,20 +238,30 @@ class Expand:
             if method is not None:
                 transaction.run(method)
 
+        before = transaction.catalogue()
         bench.workshop.with_addon(image_of(bench, folder), create)
-        return {"number": ADDON, "name": "addon", "checksum": "", "down": None, "undo": []}
+        undo = inverse(before, transaction.catalogue())
+        return {"number": ADDON, "name": "addon", "checksum": "", "down": None, "undo": undo}
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Take back what this operation wrote into the ledger, and nothing else."""
         rows = bench.store.applied(bench.plugin)
         mine = [row for row in rows if row["operation"] == bench.operation]
-        if not mine:
-            return
-        with bench.migrator().transaction() as transaction:
-            if len(mine) == len(rows):
+        if mine:
+            self._take_back(bench, rows, mine)
+        if any(step.params.get("files") for step in bench.plan.steps):
+            shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
+        backup_file(bench).unlink(missing_ok=True)
+
+    def _take_back(self, bench: Bench, rows: list[Record], mine: list[Record]) -> None:
+        backup = backup_file(bench)
+        with Migrator(bench.settings.database_path, wide_grant(bench)).transaction() as transaction:
+            if backup.exists() or len(mine) == len(rows):
                 transaction.drop_owned()
             else:
                 revert(transaction, mine)
+            if backup.exists():
+                restore_data(backup, transaction)
             numbers = [row["number"] for row in mine]
             transaction.trusted(lambda connection: store.forget_migrations(connection, bench.plugin, numbers))
 
@@ -230,9 +280,32 @@ def ledger_row(migration: Migration, undo: tuple[str, ...] | None) -> Record:
     }
 
 
+def backup_file(bench: Bench) -> Path:
+    """Where the plugin's tables are kept while its requests are held: until the switch, or until they are back."""
+    return bench.settings.exports / f".backup-{bench.operation}.db"
+
+
+def wide_grant(bench: Bench) -> Grant:
+    """The tables of the new version and of the old one."""
+    grant = bench.migrator().grant
+    listed = parse(bench.old.manifest).database.tables if bench.old is not None else ()
+    return replace(grant, tables=grant.tables | frozenset(listed))
+
+
+def refuse_irreversible(applied: Sequence[Applied]) -> None:
+    """Without a way back, a version that does not start would leave the old one with tables that it can't use."""
+    for item in applied:
+        if item.undo is None and item.migration.down is None:
+            raise MigrationFailed(
+                f"{item.migration.up_file} can't be undone: it does more than add",
+                mend='write its .down.sql, or say "migrations": "exclusive" in the manifest (requests wait meanwhile)',
+            )
+
+
 def revert(transaction: Transaction, rows: list[Record]) -> None:
-    """Undo migrations as the ledger remembers them."""
-    real = [row for row in rows if row["number"] != ADDON]
+    """Undo migrations as the ledger remembers them, and what an addon made after them."""
+    addon = [row for row in rows if row["number"] == ADDON and row["undo"] is not None]
+    real = [*(row for row in rows if row["number"] != ADDON), *addon]
     migrations = [Migration(row["number"], row["name"], "", row["down"], row["checksum"]) for row in real]
     transaction.revert(migrations, undo={row["number"]: row["undo"] for row in real})
 
@@ -338,6 +411,7 @@ class Switch:
 
     def do(self, bench: Bench, params: Record) -> Record:
         """Commit, and wait until the workers have seen it."""
+        bench.wait_synced()
         try:
             if bench.row is None:
                 self._remove(bench, drop=bool(params.get("drop")))
@@ -352,7 +426,7 @@ class Switch:
         return answers(seen)
 
     def _put(self, bench: Bench, row: Live) -> None:
-        with bench.store.write() as connection:
+        with bench.store.write(durable=True) as connection:
             # The write lock is ours: only now may the workers wait for the beacon.
             bench.beacon.begin()
             store.put_live(connection, row)
@@ -372,16 +446,25 @@ class Switch:
 
     def _drop(self, bench: Bench, transaction: Transaction) -> None:
         rows = bench.store.applied(bench.plugin)
-        if any(row["number"] == ADDON for row in rows) and bench.old is not None:
-            folder = bench.images.path(bench.old.image)
-            bench.workshop.with_addon(image_of(bench, folder), lambda addon: _addon_uninstall(addon, transaction))
-        revert_leniently(transaction, rows)
+        if any(row["number"] == ADDON for row in rows):
+            leniently(transaction, lambda: self._addon(bench, transaction))
+        leniently(transaction, lambda: revert(transaction, [row for row in rows if row["down"] is not None]))
         transaction.drop_owned()
+
+    def _addon(self, bench: Bench, transaction: Transaction) -> None:
+        if bench.old is not None:
+            image = image_of(bench, bench.images.path(bench.old.image))
+            bench.workshop.with_addon(image, lambda addon: _addon_uninstall(addon, transaction))
 
     def _forget(self, connection: Connection, bench: Bench, *, drop: bool) -> None:
         store.remove_live(connection, bench.plugin)
+        kept = dict(bench.store.get_meta(KEPT_TABLES, {}))
+        kept.pop(bench.plugin, None)
         if drop:
             store.forget_migrations(connection, bench.plugin)
+        else:
+            kept[bench.plugin] = list(bench.manifest.database.tables)
+        store.set_meta(connection, KEPT_TABLES, kept)
         journal.mark_switched(connection, bench.operation)
 
     def undo(self, bench: Bench, record: Record) -> None:
@@ -389,15 +472,15 @@ class Switch:
         bench.beacon.bump()
 
 
-def revert_leniently(transaction: Transaction, rows: list[Record]) -> None:
-    """Run the authors' down scripts. One that fails must not keep a plugin installed: its tables are dropped anyway."""
+def leniently(transaction: Transaction, work: Callable[[], None]) -> None:
+    """Run the author's way of removal. One that fails must not keep a plugin installed: its tables go anyway."""
     raw = transaction.raw
     with raw.lifted():
         raw.execute("SAVEPOINT hotbay_down")
     try:
-        revert(transaction, [row for row in rows if row["down"] is not None])
+        work()
     except HotbayError as error:
-        log.warning("a down script failed, its tables are dropped without it: %s", error)
+        log.warning("the plugin's own removal failed, its tables are dropped without it: %s", error)
         with raw.lifted():
             raw.execute("ROLLBACK TO hotbay_down")
     finally:
@@ -447,6 +530,7 @@ class Publish:
             bench.folders.remove(bench.operation, bench.plugin)
         else:
             bench.folders.publish(bench.operation, bench.plugin, active=state.value == "active")
+        backup_file(bench).unlink(missing_ok=True)
         epoch, rev = bench.store.rev()
         bench.folders.write_registry(bench.store.all_live().values(), epoch, rev)
         return {}

@@ -177,12 +177,19 @@ def sqlite_engine(path: Path) -> Engine:
     def _pragmas(raw: sqlite3.Connection, _record: object) -> None:
         raw.execute("PRAGMA busy_timeout=10000")
         raw.execute("PRAGMA journal_mode=WAL")
-        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA synchronous=NORMAL")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        readonly = connection.get_execution_options().get("hotbay_readonly", False)
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get("hotbay_durable"):
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+        connection.exec_driver_sql("BEGIN" if options.get("hotbay_readonly") else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def _usual(raw: sqlite3.Connection | None, _record: object) -> None:
+        if raw is not None:
+            raw.execute("PRAGMA synchronous=NORMAL")
 
     return engine
 
@@ -205,9 +212,13 @@ class Store:
             ) from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its start."""
-        with self.engine.begin() as connection:
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start.
+
+        All survive the death of the process. One that is `durable` survives a crash of the machine as well, and with it
+        all before it (there is one log, and its order is kept): the switch needs that, marks in the journal do not.
+        """
+        with self.engine.connect().execution_options(hotbay_durable=durable) as connection, connection.begin():
             yield connection
 
     @contextmanager

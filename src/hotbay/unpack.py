@@ -28,7 +28,7 @@ class Unpacked:
     digest: str
 
 
-def unpack(archive: Path, into: Path, limits: Limits = LIMITS) -> Unpacked:
+def unpack(archive: Path, into: Path, limits: Limits = LIMITS, *, durable: bool = True) -> Unpacked:
     """Unpack a .zip or .tar.gz to the new folder `into`.
 
     Files get mode 0644; modes, owners and times of the archive are not restored. What is no part of a package
@@ -36,7 +36,7 @@ def unpack(archive: Path, into: Path, limits: Limits = LIMITS) -> Unpacked:
     Raises NotFound without the archive, Refused when `into` exists, InvalidPackage or InvalidManifest for what the
     archive holds; then nothing is left behind.
     """
-    with _opened(archive) as (file, size), fresh(into) as temporary:
+    with _opened(archive) as (file, size), fresh(into, durable=durable) as temporary:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         paths = [_write(entry, temporary, limits) for entry in _checked(file, size, limits)]

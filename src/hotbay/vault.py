@@ -66,7 +66,7 @@ class Vault:
         hidden = secret_fields(schema)
         plain = {name: value for name, value in values.items() if name not in hidden}
         secrets = {name: self._encrypt(str(value)) for name, value in values.items() if name in hidden and value != ""}
-        with self.store.write() as connection:
+        with self.store.write(durable=True) as connection:
             store.put_settings(connection, plugin, plain, secrets)
 
     def _encrypt(self, text: str) -> str:

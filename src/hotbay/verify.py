@@ -80,7 +80,7 @@ def verify(download: Download, into: Path, *, expected_sha256: str = "", policy:
     _compare(actual, offer.sha256, what, "the source's promise")
     _compare(actual, expected_sha256, what, "the expected hash")
     trust = policy.judge(offer.id, offer.version, actual)
-    unpacked = unpack(download.path, into)
+    unpacked = unpack(download.path, into, durable=False)
     with _gone_on_failure(into):
         _compare(unpacked.sha256, actual, what, "the bytes that were hashed")
         _same_name(unpacked.manifest, offer.id, offer.version)
@@ -94,7 +94,7 @@ def verify_folder(folder: Path, into: Path, *, plugin: str = "", policy: Policy)
     `plugin` is the id that it must have. Raises NotVerified when it has another or the policy does not trust it,
     and whatever `package.copy_tree` and `read_manifest` raise; then `into` does not exist.
     """
-    content = copy_tree(folder, into)
+    content = copy_tree(folder, into, durable=False)
     with _gone_on_failure(into):
         manifest = read_manifest(into)
         _same_name(manifest, plugin or manifest.id, manifest.version)
