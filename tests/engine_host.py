@@ -56,8 +56,11 @@ def build(
     return pack(folder, packages, kind=kind)
 
 
-def shop(packages: Path, version: str, *, backend: str = "", migrations: Files | None = None, **fields: Any) -> Path:
+def shop(
+    packages: Path, version: str, *, backend: str = "", migrations: Files | None = None, exclusive: bool = False
+) -> Path:
     """The plugin of most tests: a route that says its version, `backend` in `plugin.py`, migrations by name."""
+    fields: dict[str, Any] = {"migrations": "exclusive"} if exclusive else {}
     files = {"backend/__init__.py": "", "backend/routes.py": ROUTES.format(version=version)}
     files |= {"backend/plugin.py": backend} if backend else {}
     files |= {f"migrations/{name}.sql": text for name, text in (migrations or {"up": ITEMS + ROW}).items()}

@@ -19,7 +19,7 @@ from hotbay.draft import Draft, Drafter, Request
 from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, Superseded
 from hotbay.folders import Folders
 from hotbay.images import Images
-from hotbay.model import Kind, Live
+from hotbay.model import DataPolicy, Kind, Live
 from hotbay.plan import Plan
 from hotbay.presence import Lease, Workers
 from hotbay.recover import recover
@@ -142,6 +142,8 @@ class Applier:
         except (OperationFailed, Superseded):
             raise
         except HotbayError as error:
+            if "operation" in error.detail:
+                raise
             with self.store.write() as connection:
                 self._audit(connection, request.kind.value, request.plugin, f"refused: {error.code}", error=error)
             raise
@@ -186,8 +188,12 @@ class Applier:
             raise
 
     def _take_back(self, outcome: Outcome) -> None:
+        plugin = outcome.plan.plugin
         back = Kind.UNINSTALL if outcome.plan.kind is Kind.INSTALL else Kind.DEACTIVATE
-        with self.drafter.draft(Request(back, outcome.plan.plugin)) as draft:
+        # Tables that were there before it came (`uninstall --data keep`) stay.
+        fresh = all(row["operation"] == outcome.operation for row in self.store.applied(plugin))
+        data = DataPolicy.PURGE if fresh else DataPolicy.KEEP
+        with self.drafter.draft(Request(back, plugin, data=data)) as draft:
             self._execute(draft, lambda number: None)
 
     # ── one operation ─────────────────────────────────────────────────────────────────────────────────────────
@@ -258,20 +264,27 @@ class Applier:
 
     def _failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> HotbayError:
         """Undo what was done; right of the switch there is nothing to undo, and recovery will finish it."""
+        error.detail.setdefault("operation", bench.operation)
         if self._switched(bench.operation):
             log.error("%s: %s failed after the switch; it is finished at the next start", bench.plan.title, error)
             self._tell(bench, bench.plan.steps[seq].verb, "unfinished", seq)
             error.detail.setdefault("switched", True)
+            error.mend = "the change itself is done; the rest follows with the next operation or start"
             return error
-        for back in range(seq, -1, -1):
-            self.undo_step(bench, back, None if back == seq else done[back].get("record"))
+        try:
+            for back in range(seq, -1, -1):
+                self.undo_step(bench, back, None if back == seq else done[back].get("record"))
+        except Exception:
+            # The journal says that it runs: recovery repeats the undoing. Why it failed first is what matters here.
+            log.exception("%s could not be undone; that is repeated by the next operation or start", bench.plan.title)
+            error.detail.setdefault("undone", False)
+            return error
         self._close_failed(bench, seq, done, error)
         return error
 
     def _close_failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> None:
         plan = bench.plan
         error.step = error.step or plan.steps[seq].verb
-        error.detail.setdefault("operation", bench.operation)
         with self.store.write() as connection:
             journal.mark_step(connection, bench.operation, seq, journal.FAILED, error=str(error))
             journal.close_operation(connection, bench.operation, journal.FAILED, error=error.to_json())

@@ -202,7 +202,9 @@ class Drafter:
             params["addon"] = True
             pending.append("the addon's own tables")
         if request.restore:
-            params["restore"] = str(self._export_file(request, manifest))
+            file = self._export_file(request, manifest)
+            params["restore"] = str(file)
+            params["files"] = (file.parent / "files").is_dir() and not (self.settings.data / manifest.id).exists()
             pending.append("restored rows")
         return pending, params
 

@@ -15,6 +15,7 @@ from hotbay.store import Store
 from hotbay_sdk.rules import RESERVED
 
 HOST_ROUTES = "host_routes"
+KEPT_TABLES = "kept_tables"  # What plugins listed that were uninstalled with `--data keep`, by plugin.
 
 
 class Installed(Mapping[str, str]):
@@ -62,6 +63,7 @@ def gather(registry: Store) -> HostFacts:
         reserved=RESERVED | {part for route in routes if (part := route.strip("/").partition("/")[0])},
         routes=routes,
         tables=_tables(registry),
+        kept={name.lower(): plugin for plugin, listed in registry.get_meta(KEPT_TABLES, {}).items() for name in listed},
     )
 
 
@@ -70,7 +72,7 @@ def _tables(registry: Store) -> frozenset[str]:
     with sqlite3.connect(registry.path) as connection:
         names = {row[0].lower() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    known = set(registry.get_meta("plugin_tables", []))
+    known = {name.lower() for listed in registry.get_meta(KEPT_TABLES, {}).values() for name in listed}
     for plugin, row in registry.all_live().items():
         listed = row.manifest.get("database", {}).get("tables", ())
         known |= {name.lower() for name in listed} | {name for name in names if name.startswith(f"{plugin}_")}

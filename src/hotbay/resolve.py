@@ -22,7 +22,8 @@ _REQUIREMENT = re.compile(r"^\s*([a-z][a-z0-9_]*)\s*(.*)$")
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What the resolver must know of a host. `routes` are path templates, `reserved` ids that no plugin may have."""
+    """What the resolver must know of a host. `routes` are path templates, `reserved` ids that no plugin may have,
+    `kept` tables of plugins that were uninstalled without them."""
 
     api: str
     python: str
@@ -32,6 +33,7 @@ class HostFacts:
     routes: tuple[str, ...] = ()
     tables: frozenset[str] = frozenset()
     menu: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,8 @@ def _routes(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> l
 
 
 def _tables(wanted: Manifest, others: Mapping[str, Live], facts: HostFacts) -> Iterable[Problem]:
-    owned = {name.lower(): row.plugin for row in others.values() for name in _listed(row.manifest)}
+    owned = {name: f"{plugin}, whose data was kept" for name, plugin in facts.kept.items() if plugin != wanted.id}
+    owned |= {name.lower(): row.plugin for row in others.values() for name in _listed(row.manifest)}
     for name in wanted.database.tables:
         lower = name.lower()
         owner = owned.get(lower) or next((p for p in others if lower.startswith(f"{p}_")), None)
