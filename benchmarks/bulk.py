@@ -15,15 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from operate import Engine
-from packages import build_hello
-
 from hotbay import store
 from hotbay.model import Contributions, Live, Version
 from hotbay.offline import OfflineHost
 from hotbay.source import UploadSource
 from hotbay.verify import AllowUnsigned, VerifiedPackage, verify
 from hotbay_sdk.manifest import dump
+from operate import Engine
+from packages import build_hello
 
 FIRST = "bulk_0000"
 

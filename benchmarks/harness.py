@@ -1,6 +1,6 @@
 """What the benchmarks share: arguments, temporary homes, real servers, CPU time, statistics, and the machine's words.
 
-    python benchmarks/harness.py        describes this machine, as Markdown for RESULTS.md
+python benchmarks/harness.py        describes this machine, as Markdown for RESULTS.md
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ _START_SECONDS = 60.0
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """A parser with what every benchmark takes."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="fewer rounds: under a minute")
     size.add_argument("--tiny", action="store_true", help="only to see that it works: seconds, numbers mean nothing")
@@ -210,12 +208,12 @@ class Server:
         """The end of the log."""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-30:])
 
-    def stop(self) -> None:
-        """End the process and what it started; by force when it does not follow."""
+    def stop(self, grace: float = 15.0) -> None:
+        """End the process and what it started; by force when it does not follow within `grace` seconds."""
         if self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                self.process.wait(grace)
         # The group is the server's own (start_new_session): nobody else is in it.
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -234,7 +232,9 @@ def answers(url: str, status: int = 200) -> bool:
 
 
 @contextmanager
-def served(app: str, folder: Path, env: Mapping[str, str], log: Path, *, workers: int = 1, ready: str) -> Iterator[Server]:
+def served(
+    app: str, folder: Path, env: Mapping[str, str], log: Path, *, workers: int = 1, ready: str
+) -> Iterator[Server]:
     """A server for the block, ready when the path `ready` answers 200."""
     server = Server(app, folder, env, log, workers)
     server.start()
@@ -257,7 +257,9 @@ def temporary(name: str) -> Iterator[Path]:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment of a host whose state is all in `home`, and of whoever operates on it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOTBAY_", "PLUGIN_", "UVICORN_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HOTBAY_", "PLUGIN_", "UVICORN_"))
+    }
     home.mkdir(parents=True, exist_ok=True)
     config = home / "hotbay.toml"
     config.write_text(f"app_dir = {str(BILLING)!r}\n", encoding="utf-8")
@@ -274,7 +276,9 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 def build_packages(into: Path) -> None:
     """The first-party packages, as `make demo` builds them."""
-    subprocess.run([sys.executable, str(ROOT / "plugins" / "build.py"), str(into)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, str(ROOT / "plugins" / "build.py"), str(into)], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 # ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -55,7 +55,7 @@ class Watcher:
     ended: bool = False
 
     async def run(self) -> None:
-        """Until `ended` (a question in flight is not cut off). A change of mind (200, 404, 200) starts the clock anew."""
+        """Ask until `ended`; a question in flight is not cut off. A change of mind starts the clock anew."""
         while not self.ended:
             status = (await self.connection.ask("GET", self.path)).status
             moment = time.monotonic()

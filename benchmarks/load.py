@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
+
 from streams import Streams
 from wire import Answer, Broken, ClosedIdle, Connection
 

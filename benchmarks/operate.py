@@ -1,4 +1,4 @@
-"""The two ways in which a benchmark operates on a host: the HTTP API, as a click does, or the engine, as the CLI does."""
+"""The two ways to operate on a host: over its HTTP API, as a click does, or with the engine, as the CLI does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import ADMIN, PASSWORD, Server, milliseconds
-
 from hotbay import settings as configuration
 from hotbay.draft import Request
 from hotbay.model import Kind

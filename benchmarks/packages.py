@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness import HOSTS
-
 from hotbay.package import pack
 
 HELLO = '''

@@ -1,4 +1,4 @@
-"""How a late beat is written: process id, when it came, by how much it was late, CPU time of its thread, of its process."""
+"""How a late beat is written: process id, when it came, how late, CPU time of its thread and of its process."""
 
 import struct
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
+
 from wire import Broken, Connection
 
 SERVICE_RESTART = 1012

@@ -174,7 +174,9 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
     loading = Loading(server, admin, rate=rate)
     try:
         time.sleep(sized(options, 15.0, 5.0, 0.7))
-        swaps = swap_all(act, options.swaps or sized(options, 50, 25, 1), options.pause, sized(options, 900.0, 25.0, 20.0))
+        swaps = swap_all(
+            act, options.swaps or sized(options, 50, 25, 1), options.pause, sized(options, 900.0, 25.0, 20.0)
+        )
         time.sleep(sized(options, 15.0, 5.0, 0.7))
         result = summary(loading.stop(), swaps)
     finally:
@@ -193,7 +195,9 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
     add_via(parser)
-    parser.add_argument("--swaps", type=int, help="upgrades, and as many rollbacks (default 50; quick: 25, at most 25 s)")
+    parser.add_argument(
+        "--swaps", type=int, help="upgrades, and as many rollbacks (default 50; quick: 25, at most 25 s)"
+    )
     parser.add_argument("--rate", type=float, default=0.0, help="requests a second (default: found by calibration)")
     parser.add_argument("--pause", type=float, default=0.2, help="seconds between two operations (default 0.2)")
     options = parser.parse_args()

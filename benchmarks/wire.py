@@ -109,7 +109,11 @@ class Connection:
 
 def _request(host: str, port: int, method: str, path: str, headers: dict[str, str], body: Any) -> bytes:
     data = b"" if body is None else json.dumps(body).encode()
-    lines = [f"{method} {path} HTTP/1.1", f"host: {host}:{port}", *(f"{name}: {text}" for name, text in headers.items())]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        f"host: {host}:{port}",
+        *(f"{name}: {text}" for name, text in headers.items()),
+    ]
     if body is not None:
         lines += ["content-type: application/json", f"content-length: {len(data)}"]
     return "\r\n".join([*lines, "", ""]).encode() + data

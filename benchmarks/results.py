@@ -1,0 +1,155 @@
+"""Run every benchmark on a quiet machine, one after the other, and write RESULTS.md with what they found, as measured.
+
+python benchmarks/results.py                the full sizes, about half an hour
+python benchmarks/results.py --quick        a minute each
+python benchmarks/results.py --empty        only the machine's description and empty tables
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import HERE, ROOT, machine, machine_markdown, say
+
+Found = Mapping[str, Any]
+NOT_MEASURED = "not measured yet"
+
+# Benchmark → the rows of its table: what is shown, and where it is in the JSON.
+ROWS: dict[str, dict[str, str]] = {
+    "swap_under_load": {
+        "Requests": "requests",
+        "**Failed** (goal: 0)": "failed",
+        "Swaps (upgrades and rollbacks)": "swaps",
+        "Kept connections opened anew": "reconnects",
+        "Rate, requests/s": "rate",
+        "p50 before / during / after, ms": "phases.before.p50_ms phases.during.p50_ms phases.after.p50_ms",
+        "p99 before / during / after, ms": "phases.before.p99_ms phases.during.p99_ms phases.after.p99_ms",
+        "Longest before / during / after, ms": "phases.before.max_ms phases.during.max_ms phases.after.max_ms",
+        "Upgrade p50 / p95, ms": "swap_times.upgrade.p50_ms swap_times.upgrade.p95_ms",
+        "Rollback p50 / p95, ms": "swap_times.rollback.p50_ms swap_times.rollback.p95_ms",
+        "Messages that WebSocket / event stream missed": "websocket.missing sse.missing",
+        "Polite ends of WebSocket / event stream": "websocket.polite_ends sse.polite_ends",
+        "Workers' memory before and after, MiB": "memory_mib.before memory_mib.after",
+    },
+    "overhead": {
+        "**Smallest route, CPU ratio** (goal: 1.00 ± 0.02)": "ratio",
+        "its quartiles": "spread.q1 spread.q3",
+        "Plain / plugin, µs of CPU a request": "plain_us.median plugin_us.median",
+        "A chat's route, CPU ratio": "chat.ratio",
+        "A route of the host itself, CPU ratio": "host_route.ratio",
+        "Noise: plain against plain, quartiles": "noise.q1 noise.q3",
+        "CPU of an idle server, plain / with Hotbay, ms/s": "idle_cpu_ms_per_s.plain idle_cpu_ms_per_s.plugin",
+    },
+    "install": {
+        "**AI chatbot: click to first 200 in every worker, p50 / p95, ms** (goal: p50 ≤ 50)": (
+            "install_p50_ms install_p95_ms"
+        ),
+        "**AI chatbot: click to first 404 in every worker, p50 / p95, ms** (goal: p50 ≤ 50)": (
+            "uninstall_p50_ms uninstall_p95_ms"
+        ),
+        "Smallest plugin: install p50 / p95, ms": "hello.install_p50_ms hello.install_p95_ms",
+        "Smallest plugin: uninstall p50 / p95, ms": "hello.uninstall_p50_ms hello.uninstall_p95_ms",
+        "AI chatbot: the click's own answer, install / uninstall p50, ms": (
+            "install_answered_p50_ms uninstall_answered_p50_ms"
+        ),
+        "Rounds": "rounds",
+    },
+    "boot": {
+        "Plugins": "plugins",
+        "**Start to first 200, ratio** (goal: ≤ 1.2)": "ratio",
+        "Without / with plugins, p50, ms": "boot.none_p50_ms boot.many_p50_ms",
+        "The same in CPU time, ratio": "cpu.ratio",
+        "Start to a plugin's first 200, p50, ms": "serving_p50_ms",
+        "Stop without / with plugins, p50, ms": "stop_p50_ms.none stop_p50_ms.many",
+    },
+    "stall": {
+        "Operations": "operations",
+        "**Longest stall of a worker's loop, ms** (goal: ≤ 20)": "max_stall_ms",
+        "Operations' longest, p50 / p95, ms": "stall_p50_ms stall_p95_ms",
+        "Install / upgrade / rollback, longest, ms": (
+            "by_operation.install.max_ms by_operation.upgrade.max_ms by_operation.rollback.max_ms"
+        ),
+        "Activate / deactivate / uninstall, longest, ms": (
+            "by_operation.activate.max_ms by_operation.deactivate.max_ms by_operation.uninstall.max_ms"
+        ),
+        "Without operations: longest, and p50 of seconds, ms": "baseline.max_stall_ms baseline.stall_p50_ms",
+    },
+}
+
+
+def take(found: Found | None, path: str) -> str:
+    """The values at some paths of an answer, for people."""
+    if found is None:
+        return NOT_MEASURED
+    return " / ".join(_show(_at(found, one)) for one in path.split())
+
+
+def _at(found: Any, path: str) -> Any:
+    for name in path.split("."):
+        found = found[name]
+    return found
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def render(found: Mapping[str, Found], size: str) -> str:
+    """The document."""
+    described = next(iter(found.values()))["machine"] if found else machine()
+    flag = "" if size == "full" else f" --{size}"
+    lines = [
+        "# Results",
+        "",
+        "Written by `python benchmarks/results.py`, as measured; nothing was picked or repeated. Ratios and yes or no",
+        "carry over to other machines, milliseconds do not. What each number means stands at the top of its benchmark.",
+        "",
+        "## Machine",
+        "",
+        machine_markdown(described),
+    ]
+    for name, rows in ROWS.items():
+        answer = found.get(name)
+        lines += ["", f"## {name}", "", f"`python benchmarks/{name}.py{flag} --json`", "", "| | |", "| --- | --- |"]
+        lines += [f"| {title} | {take(answer, path)} |" for title, path in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def measure(name: str, size: str) -> Found:
+    """Run one benchmark. Raises RuntimeError when it gives no answer."""
+    say(f"── {name}")
+    command = [sys.executable, str(HERE / f"{name}.py"), "--json", *([f"--{size}"] if size != "full" else [])]
+    told = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, env=dict(os.environ))
+    lines = told.stdout.splitlines()
+    if not lines:
+        raise RuntimeError(f"{name} gave no answer (exit code {told.returncode})")
+    answer: Found = json.loads(lines[-1])
+    return answer
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true")
+    size.add_argument("--tiny", action="store_true", help="only to see that it works")
+    size.add_argument("--empty", action="store_true", help="measure nothing")
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    options = parser.parse_args()
+    name = "quick" if options.quick else "tiny" if options.tiny else "full"
+    found = {} if options.empty else {one: measure(one, name) for one in ROWS}
+    options.out.write_text(render(found, name), encoding="utf-8")
+    say(f"written: {options.out}")
+
+
+if __name__ == "__main__":
+    main()
