@@ -39,7 +39,7 @@ def write_tree(folder: Path, files: Mapping[str, str]) -> Path:
 
 def hello(plugin: str = "shop", version: str = "1.0.0") -> str:
     """The text of a `routes.py` that answers its version at `/{plugin}/version`."""
-    return HELLO.format(id=plugin, version=version)
+    return textwrap.dedent(HELLO).format(id=plugin, version=version)
 
 
 def package(folder: Path, plugin: str = "shop", version: str = "1.0.0", files: Any = None, **manifest: Any) -> Path:
