@@ -1,6 +1,6 @@
 """Run every benchmark on a quiet machine, one after the other, and write RESULTS.md with what they found, as measured.
 
-python benchmarks/results.py                the full sizes, about half an hour
+python benchmarks/results.py                the full sizes, about ten minutes
 python benchmarks/results.py --quick        a minute each
 python benchmarks/results.py --empty        only the machine's description and empty tables
 """
