@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from engine_host import TWO, die, elsewhere, opened, operate_and_die, query, recover_here, run, shop, state
+from engine_host import ITEMS, ROW, TWO, die, elsewhere, opened, operate_and_die, query, recover_here, run, shop, state
 from hotbay import journal
 from hotbay.draft import Request
 from hotbay.model import Kind
@@ -35,6 +35,7 @@ class Case:
     values: dict[str, Any] = field(default_factory=dict)
 
 
+NARROW = {"0001_initial.up": ITEMS + ROW, "0002_less.up": "ALTER TABLE shop_items DROP COLUMN name;"}
 CASES = {
     "install": Case("empty", Kind.INSTALL, ("stage", "shelve", "expand", "start", "switch", "publish")),
     "upgrade": Case("one", Kind.UPGRADE, ("stage", "shelve", "expand", "start", "switch", "publish", "prune")),
@@ -43,6 +44,10 @@ CASES = {
     "rollback": Case("two", Kind.ROLLBACK, ("stage", "shelve", "start", "switch", "publish")),
     "uninstall": Case("two", Kind.UNINSTALL, ("hold", "export", "switch", "drain", "publish", "prune")),
 }
+EXCLUSIVE = ("stage", "shelve", "hold", "expand", "start", "switch", "publish", "prune")
+CASES["exclusive"] = Case("one", Kind.UPGRADE, EXCLUSIVE, {"version": "1.2.0rc1"})
+CRASHES = [(name, verb) for name, case in CASES.items() for verb in case.verbs if name != "exclusive"]
+CRASHES += [("exclusive", verb) for verb in ("hold", "expand", "start", "switch", "publish")]
 
 
 class World:
@@ -52,6 +57,7 @@ class World:
         self.root = root
         for version, migrations in (("0.9.0", None), ("1.0.0", None), ("1.1.0", TWO)):
             shop(root / "packages", version, migrations=migrations)
+        shop(root / "packages", "1.2.0rc1", migrations=NARROW, exclusive=True)
         self._make("empty", "", lambda host: None)
         self._make("older", "empty", lambda host: run(host, Kind.INSTALL, version="0.9.0"))
         self._make("one", "older", lambda host: run(host, Kind.UPGRADE, version="1.0.0"))
@@ -126,7 +132,7 @@ def assert_closed(home: Path, name: str, *, new: bool) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize(("name", "verb"), [(name, verb) for name, case in CASES.items() for verb in case.verbs])
+@pytest.mark.parametrize(("name", "verb"), CRASHES)
 def test_killed_before_or_after_a_steps_effect(world: World, name: str, verb: str, moment: str) -> None:
     case = CASES[name]
     home = world.copy(case.start)
