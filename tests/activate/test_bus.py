@@ -128,6 +128,15 @@ async def test_registering_again_replaces_and_unregistering_ends() -> None:
     assert await bus.filter("f", "none", {}) == "none"
 
 
+async def test_many_plugins_may_listen_to_nothing() -> None:
+    bus = Bus()
+    for owner in ("a", "b", "c"):
+        bus.register(owner, [])
+    bus.unregister("b")
+    bus.register("b", [(event("e"), lambda: None)])
+    assert await bus.emit("e", {}) == 1
+
+
 async def test_jobs_and_services_are_no_listeners() -> None:
     bus = Bus()
     bus.register("x", [(Mark("service", "e"), lambda: 1), (Mark("every", "e", 1.0), lambda: 1)])

@@ -7,7 +7,6 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from types import SimpleNamespace
 from typing import Any
 
 import pluggy
@@ -41,6 +40,10 @@ def _hook(kind: str, name: str) -> str:
     return f"{kind}__{name.replace('.', '__').replace('-', '_')}"
 
 
+class _Listeners:
+    """A plugin as pluggy sees it; equal to none but itself."""
+
+
 class Bus:
     """Who listens to what, in one worker. Not thread-safe: use it on the worker's loop."""
 
@@ -55,7 +58,7 @@ class Bus:
     ) -> None:
         """Add a generation's events and filters; replaces what `owner` had. Each call runs inside `track()`."""
         self.unregister(owner)
-        namespace = SimpleNamespace()
+        namespace = _Listeners()
         for number, (mark, function) in enumerate(marks):
             if mark.kind in ("event", "filter"):
                 setattr(namespace, f"impl_{number}", _adapter(owner, mark, function, track))
