@@ -40,6 +40,7 @@ from hotbay.workshop import LocalWorkshop
 from hotbay.wrapped import HostFirst
 
 log = logging.getLogger("hotbay")
+_DECLINED = "hotbay.declined"
 
 
 class PluginRoute(BaseRoute):
@@ -50,7 +51,7 @@ class PluginRoute(BaseRoute):
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         """A match when a plugin answers the path, and nothing of the host stands behind this route."""
-        if scope["type"] == "lifespan" or not self.hotbay.started:
+        if scope["type"] == "lifespan" or not self.hotbay.started or _DECLINED in scope:
             return Match.NONE, {}
         routes = self.hotbay.routes
         if routes[-1] is not self:
@@ -211,7 +212,14 @@ class Hotbay:
         if self.api.owns(route_path(scope)):
             await self.api(scope, receive, send)
         else:
-            await self.follower.dispatcher.serve(scope, receive, send, self.host.not_found)
+            await self.follower.dispatcher.serve(scope, receive, send, self._host)
+
+    async def _host(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """No plugin answers after all: a host that routes goes on as if we were not there (405, redirects, 404)."""
+        if self._framed:
+            await self.app.router({**scope, _DECLINED: True}, receive, send)
+        else:
+            await self.host.not_found(scope, receive, send)
 
     def _keep_documents(self) -> None:
         """Write the documents of newly loaded plugins down, off the loop and off the way of the switch."""
