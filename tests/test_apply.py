@@ -399,6 +399,30 @@ def test_uninstall_exports_and_restore_brings_it_back(host: OfflineHost) -> None
     assert again["data"] == before["data"]
 
 
+SETTINGS = """
+from pydantic import BaseModel, SecretStr
+class Settings(BaseModel):
+    greeting: str = "hello"
+    key: SecretStr = SecretStr("")
+"""
+
+
+def test_settings_stay_with_the_data(host: OfflineHost, packages: Path) -> None:
+    shop(packages, "2.0.0", backend=SETTINGS, migrations=TWO)
+    run(host, Kind.INSTALL)
+    host.change_settings("shop", {"greeting": "hi", "key": "s3cret"})
+    for policy in (DataPolicy.EXPORT, DataPolicy.KEEP):
+        run(host, Kind.UNINSTALL, data=policy)
+        run(host, Kind.INSTALL, restore="latest" if policy is DataPolicy.EXPORT else "")
+        assert host.vault.read("shop") == {"greeting": "hi", "key": "s3cret"}
+    run(host, Kind.UNINSTALL, data=DataPolicy.EXPORT)
+    shop(packages, "3.0.0", backend="1 / 0\n", migrations=TWO)
+    failed(host, "start", Kind.INSTALL, kind=ActivationFailed, restore="latest")
+    assert host.vault.read("shop") == {}
+    run(host, Kind.INSTALL, version="2.0.0")
+    assert host.vault.read("shop") == {}
+
+
 def test_a_restore_into_a_newer_version_runs_what_is_new(host: OfflineHost) -> None:
     run(host, Kind.INSTALL, version="1.0.0")
     folder = run(host, Kind.UNINSTALL).notes["export"]

@@ -21,6 +21,7 @@ from hotbay.apply import Applier, Progress
 from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
+from hotbay.console.leaving import server_leaving
 from hotbay.documents import Documents
 from hotbay.errors import HotbayError
 from hotbay.facts import HOST_ROUTES, gather
@@ -41,6 +42,7 @@ from hotbay.wrapped import HostFirst
 
 log = logging.getLogger("hotbay")
 _DECLINED = "hotbay.declined"
+_LEAVING_SECONDS = 0.25
 
 
 class PluginRoute(BaseRoute):
@@ -177,9 +179,20 @@ class Hotbay:
         self.watch.start()
         self.feed.start()
         self.follower.keep(self._load_undocumented(), "hotbay documents")
+        self.follower.keep(self._leave_with_server(), "hotbay leaving")
+
+    async def _leave_with_server(self) -> None:
+        """A server waits for open answers before it tells us that it stops: plugins' streams must end before that."""
+        leaving = server_leaving()
+        while not leaving():  # noqa: ASYNC110 - the server's flag is no event
+            await asyncio.sleep(_LEAVING_SECONDS)
+        for serving in self.follower.dispatcher.table.servings.values():
+            if serving.generation is not None:
+                serving.generation.close()
 
     async def _stop(self) -> None:
         self.started = False
+        await self.api.drain()
         self.feed.stop()
         await self.watch.stop()
         await self.jobs.stop()
@@ -272,12 +285,14 @@ class Hotbay:
             progress=progress,
         )
 
-    async def change_settings(self, plugin: str, changes: dict[str, Any], *, replace: bool = False) -> dict[str, Any]:
+    async def change_settings(
+        self, plugin: str, changes: dict[str, Any], *, replace: bool = False, actor: str = "host"
+    ) -> dict[str, Any]:
         """Validate and store a plugin's settings; all workers take them at once. Answers what may be shown.
 
-        Raises NotFound, or InvalidSettings with every wrong field; then nothing is changed.
+        Raises NotFound, or InvalidSettings with every wrong field; then nothing is changed. Both are audited.
         """
-        return await asyncio.to_thread(self.offline("settings").change_settings, plugin, changes, replace=replace)
+        return await asyncio.to_thread(self.offline(actor).change_settings, plugin, changes, replace=replace)
 
     def offline(self, actor: str) -> OfflineHost:
         """The host's state as the command line sees it."""

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hotbay import store
 from hotbay.activate import Image
 from hotbay.activate.context import PluginContext, Resources
 from hotbay.apply import Applier, Progress
 from hotbay.catalog import Catalog
-from hotbay.errors import InvalidSettings, NotFound, Problem
+from hotbay.errors import HotbayError, InvalidSettings, NotFound, Problem
 from hotbay.facts import gather
 from hotbay.frameworks import FrameworkHost
 from hotbay.guard import plugin_engine
@@ -57,7 +58,23 @@ class OfflineHost:
 
         Raises NotFound, or InvalidSettings with every wrong field; then nothing is changed.
         """
-        return change_settings(self, plugin, changes, replace=replace)
+        try:
+            shown = change_settings(self, plugin, changes, replace=replace)
+        except HotbayError as error:
+            self._audit(plugin, changes, f"refused: {error.code}")
+            raise
+        self._audit(plugin, changes, "done")
+        return shown
+
+    def _audit(self, plugin: str, changes: dict[str, Any], result: str) -> None:
+        """The audit gets the names of the settings, never their values."""
+        row = self.store.find_live(plugin)
+        version = row.version if row is not None else ""
+        entry = {"actor": self.applier.actor, "action": "settings", "plugin": plugin, "result": result}
+        with self.store.write() as connection:
+            store.add_audit(
+                connection, **entry, before=version, after=version, operation=None, detail={"fields": sorted(changes)}
+            )
 
     def close(self) -> None:
         """Close the database."""

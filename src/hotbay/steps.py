@@ -225,6 +225,11 @@ class Expand:
         meta = restore_data(file, transaction)
         rows = [{key: row[key] for key in _LEDGER} for row in meta.get("ledger", ())]
         transaction.trusted(lambda connection: self._write(connection, bench, rows))
+        settings = meta.get("settings", {})
+        if any(settings.values()):
+            # Secrets come back as they were encrypted: only the host that wrote them has the key.
+            values = settings["data"], settings["secrets"]
+            transaction.trusted(lambda connection: store.put_settings(connection, bench.plugin, *values))
         return {row["number"] for row in rows}
 
     def _write(self, connection: Connection, bench: Bench, rows: list[Record]) -> None:
@@ -249,6 +254,9 @@ class Expand:
         mine = [row for row in rows if row["operation"] == bench.operation]
         if mine:
             self._take_back(bench, rows, mine)
+        if any(step.params.get("restore") for step in bench.plan.steps):
+            with bench.store.write() as connection:
+                store.forget_settings(connection, bench.plugin)
         if any(step.params.get("files") for step in bench.plan.steps):
             shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
         backup_file(bench).unlink(missing_ok=True)
@@ -387,7 +395,9 @@ class Export:
         folder.mkdir(parents=True, exist_ok=True)
         ledger = [{key: row[key] for key in _LEDGER} for row in bench.store.applied(bench.plugin)]
         version = bench.plan.before.version if bench.plan.before else ""
-        meta = {"plugin": bench.plugin, "version": version, "ledger": ledger, "at": store.now()}
+        plain, secrets = bench.store.read_settings(bench.plugin)
+        settings = {"data": plain, "secrets": secrets}
+        meta = {"plugin": bench.plugin, "version": version, "ledger": ledger, "settings": settings, "at": store.now()}
         info = export_data(bench.settings.database_path, bench.migrator().grant, folder / "data.db", meta=meta)
         own = bench.settings.data / bench.plugin
         if own.is_dir():
@@ -457,7 +467,7 @@ class Switch:
             bench.workshop.with_addon(image, lambda addon: _addon_uninstall(addon, transaction))
 
     def _forget(self, connection: Connection, bench: Bench, *, drop: bool) -> None:
-        store.remove_live(connection, bench.plugin)
+        store.remove_live(connection, bench.plugin, settings=drop)
         kept = dict(bench.store.get_meta(KEPT_TABLES, {}))
         kept.pop(bench.plugin, None)
         if drop:

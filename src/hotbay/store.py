@@ -352,10 +352,15 @@ def _remember(connection: Connection, row: Live, values: dict[str, Any]) -> None
     connection.execute(statement.on_conflict_do_update(index_elements=["plugin", "image"], set_=record))
 
 
-def remove_live(connection: Connection, plugin: str) -> None:
-    """Delete all that the registry knows of a plugin, but for the ledger, the audit and the journal."""
-    for table in (live, versions, candidates, plugin_settings, refusals):
+def remove_live(connection: Connection, plugin: str, *, settings: bool = True) -> None:
+    """Delete all that the registry knows of a plugin, but for the ledger, the audit and the journal.
+
+    `settings` is False when its data stays, which they are part of.
+    """
+    for table in (live, versions, candidates, refusals):
         connection.execute(delete(table).where(table.c.plugin == plugin))
+    if settings:
+        forget_settings(connection, plugin)
     bump_rev(connection)
 
 
@@ -391,6 +396,11 @@ def put_settings(connection: Connection, plugin: str, data: dict[str, Any], secr
     connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
     connection.execute(update(live).where(live.c.plugin == plugin).values(settings_rev=live.c.settings_rev + 1))
     bump_rev(connection)
+
+
+def forget_settings(connection: Connection, plugin: str) -> None:
+    """Delete a plugin's settings."""
+    connection.execute(delete(plugin_settings).where(plugin_settings.c.plugin == plugin))
 
 
 def set_problem(connection: Connection, plugin: str, problem: str) -> None:

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from starlette.concurrency import run_in_threadpool
 
-from hotbay import store
 from hotbay.console.desk import Actor, AddonId, Host
-from hotbay.errors import HotbayError
 
 router = APIRouter(tags=["settings"])
 Values = Annotated[dict[str, Any], Body(description="values by name; null removes one, the mask leaves a secret")]
@@ -34,32 +32,8 @@ async def replace(addon_id: AddonId, values: Values, hotbay: Host, actor: Actor)
 
 
 async def _change(hotbay: Host, plugin: str, values: dict[str, Any], actor: str, *, replace: bool) -> dict[str, Any]:
-    try:
-        await hotbay.change_settings(plugin, values, replace=replace)
-    except HotbayError as error:
-        await run_in_threadpool(_note, hotbay, plugin, actor, f"refused: {error.code}", values)
-        raise
-    await run_in_threadpool(_note, hotbay, plugin, actor, "done", values)
+    await hotbay.change_settings(plugin, values, replace=replace, actor=actor)
     return await run_in_threadpool(_shown, hotbay, plugin)
-
-
-def _note(hotbay: Host, plugin: str, actor: str, result: str, values: dict[str, Any]) -> None:
-    """The audit gets the names of the settings, never their values."""
-    row = hotbay.store.find_live(plugin)
-    version = row.version if row is not None else ""
-    detail = {"fields": sorted(values)}
-    with hotbay.store.write() as connection:
-        store.add_audit(
-            connection,
-            actor=actor,
-            action="settings",
-            plugin=plugin,
-            before=version,
-            after=version,
-            result=result,
-            operation=None,
-            detail=detail,
-        )
 
 
 def _shown(hotbay: Host, plugin: str) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class Runner:
     async def _set_up(self, job: Job, done: list[Progress], *, kept: bool) -> None:
         """Store the settings; when they don't fit, nothing of the install stays."""
         try:
-            await self.hotbay.change_settings(job.request.plugin, dict(job.settings or {}), replace=False)
+            await self.hotbay.change_settings(job.request.plugin, dict(job.settings or {}), actor=job.actor)
         except Exception as error:
             for item in reversed(done):
                 await self._take_back(job, item, kept=kept and item.plugin == job.request.plugin)
