@@ -148,6 +148,17 @@ def test_the_retention_never_takes_what_serves(host: OfflineHost, packages: Path
     assert prune == {"images": [images["2.1.0"]]}
 
 
+def test_a_retention_of_one_keeps_the_way_back_until_the_next_upgrade(tmp_path: Path, packages: Path) -> None:
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        shop(packages, version)
+    with opened(tmp_path / "home", keep_versions=1) as host:
+        run(host, Kind.INSTALL, version="1.0.0")
+        first = host.store.get_live("shop").image
+        assert "prune" not in steps(draft(host, Kind.UPGRADE, version="1.1.0"))
+        run(host, Kind.UPGRADE, version="1.1.0")
+        assert steps(draft(host, Kind.UPGRADE))["prune"] == {"images": [first]}
+
+
 def test_a_rollback_needs_the_image(host: OfflineHost) -> None:
     run(host, Kind.INSTALL, version="1.0.0")
     first = host.store.get_live("shop")

@@ -113,6 +113,14 @@ def test_both_names_become_one(folders: Folders) -> None:
     assert names(folders) == ["shop"]
 
 
+def test_new_content_replaces_the_folder_under_either_name(folders: Folders, tmp_path: Path) -> None:
+    plugin_folder(folders.root / "_shop", version="1.0.0")
+    folders.shelve(plugin_folder(tmp_path / "image", version="2.0.0"), 7, "shop")
+    folders.publish(7, "shop", active=True)
+    assert names(folders) == ["shop"]
+    assert version(folders.root / "shop") == "2.0.0"
+
+
 def test_removal(folders: Folders) -> None:
     plugin_folder(folders.root / "shop")
     plugin_folder(folders.root / "_shop")
@@ -137,12 +145,13 @@ def test_a_folder_under_a_plugins_name_is_whole_whenever_it_ends(
         left[0] -= 1
         return real(path, target)
 
-    def no_delete(path: Path, **_: object) -> None:
+    def half_a_deletion(path: Path, **_: object) -> None:
+        (Path(path) / "backend" / "__init__.py").unlink(missing_ok=True)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename)
-        patch.setattr(shutil, "rmtree", no_delete)
+        patch.setattr(shutil, "rmtree", half_a_deletion)
         with pytest.raises(KeyboardInterrupt):
             folders.publish(7, "shop", active=True)
     for found in folders.scan().values():

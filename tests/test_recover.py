@@ -16,10 +16,26 @@ from typing import Any
 
 import pytest
 
-from engine_host import ITEMS, ROW, TWO, die, elsewhere, opened, operate_and_die, query, recover_here, run, shop, state
+from engine_host import (
+    ITEMS,
+    ROW,
+    TWO,
+    die,
+    elsewhere,
+    opened,
+    operate_and_die,
+    query,
+    recover_here,
+    run,
+    settings_for,
+    shop,
+    state,
+)
 from hotbay import journal
+from hotbay.apply import Progress
 from hotbay.draft import Request
 from hotbay.model import Kind
+from hotbay.offline import open_host
 from hotbay.steps import STEPS
 
 KILLED = -9
@@ -271,6 +287,29 @@ def test_the_next_operation_recovers_first(world: World) -> None:
         assert outcome.operation == 2
         assert query(host, "SELECT name FROM shop_items") == [("first",)]
         assert [row["state"] for row in journal.list_operations(host.store)] == [journal.DONE, journal.UNDONE]
+
+
+def test_undoing_goes_backwards(world: World) -> None:
+    """The held requests go on last, when the tables are as the old version knows them."""
+    home = world.copy("one")
+    elsewhere(operate_and_die, home, "upgrade", {"version": "1.2.0rc1"}, "start", "after", expect=KILLED)
+    seen: list[Progress] = []
+    host = open_host(settings_for(home), progress=seen.append)
+    host.applier.recover_at_start()
+    host.close()
+    undone = ["start", "expand", "hold", "shelve", "stage"]
+    assert [(item.verb, item.state) for item in seen] == [(verb, "undone") for verb in undone]
+
+
+def test_what_nothing_points_at_goes_with_it(world: World) -> None:
+    home = world.copy("one")
+    for name in (f"images/{'0' * 64}", f"images/.gone-{'1' * 64}", "plugins/.hotbay-old-9-shop", "plugins/.mine"):
+        (home / name).mkdir()
+    elsewhere(operate_and_die, home, "upgrade", {"version": "1.1.0"}, "stage", "before", expect=KILLED)
+    elsewhere(recover_here, home)
+    assert world.look(home) == world.start("one")
+    assert (home / "plugins" / ".mine").is_dir()
+    assert not list((home / "plugins").glob(".hotbay*"))
 
 
 def test_who_holds_the_lease_is_left_in_peace(world: World) -> None:
