@@ -166,9 +166,10 @@ async def test_a_thing_that_is_no_router_is_refused(create: Create) -> None:
 )
 async def test_start_and_health_that_fail_or_hang(create: Create, text: str, limits: Any, message: str) -> None:
     generation = create(files={"plugin.py": text}, **limits)
-    with pytest.raises(ActivationFailed, match=message):
+    with pytest.raises(ActivationFailed, match=message) as caught:
         await run(generation)
     assert await end(generation) == ()
+    assert caught.value.step == "start", "it is still held here, as by a follower that discards the generation"
 
 
 @pytest.mark.parametrize("answer", ["None", "True", "0"])

@@ -155,6 +155,7 @@ class InProcessGeneration:
         except Exception as error:  # noqa: BLE001 - whatever the plugin raises
             problem = f"did not finish {what} within {seconds:g} s" if limit.expired() else f"failed in {what}"
             failure = self._failed(problem, error)
+        del function  # The traceback of what is raised keeps this frame, and the code must go.
         raise failure  # Outside the handler, as in `load`.
 
     def _arguments(self, function: Callable[..., Any]) -> tuple[Any, ...]:
