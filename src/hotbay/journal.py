@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from hotbay.errors import NotFound
-from hotbay.store import Store, now, operations, steps
+from hotbay.schema import operations, steps
+from hotbay.store import Store, now
 
 RUNNING, DONE, UNDONE, FAILED = "running", "done", "undone", "failed"
 

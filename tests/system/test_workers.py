@@ -252,3 +252,13 @@ step.do = do
 open_host(settings.load(local_packages={str(server.modules)!r})).applier.run(Request(Kind.UPGRADE, "probe"))
 """
     return subprocess.run([sys.executable, "-c", script], env=server.env, cwd=server.home, check=False).returncode
+
+
+def test_a_server_that_is_stopped_ends_the_plugins_streams(running: Server) -> None:
+    assert running.process is not None
+    with httpx.stream("GET", running.url + WHERE + "/ticks", timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("data: 1.0.0")
+        running.process.terminate()
+        assert [line for line in lines if line][-1] == "data: closing"
+    assert running.process.wait(15) is not None

@@ -10,7 +10,8 @@ from sqlalchemy import func, or_, select
 
 from hotbay.apply import Progress
 from hotbay.journal import RUNNING
-from hotbay.store import Store, operations, steps
+from hotbay.schema import operations, steps
+from hotbay.store import Store
 
 # A state is told once, and none after a higher one.
 _RANK = {"running": 1, "done": 2, "failed": 2, "unfinished": 2, "undone": 3}

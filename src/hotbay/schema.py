@@ -1,0 +1,126 @@
+"""Hotbay's own tables. All start with `hotbay_`; they live in the host's database file."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+meta = Table("hotbay_meta", metadata, Column("name", String, primary_key=True), Column("value", JSON))
+
+live = Table(
+    "hotbay_live",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("version", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("image", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("contributions", JSON, nullable=False),
+    Column("source", String, nullable=False, default=""),
+    Column("grants", JSON, nullable=False),
+    Column("installed_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    Column("problem", Text, nullable=False, default=""),
+    Column("settings_rev", Integer, nullable=False, default=0),
+    Column("extra", JSON, nullable=False),
+)
+
+candidates = Table(
+    "hotbay_candidates",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("data", JSON, nullable=False),
+)
+
+versions = Table(
+    "hotbay_versions",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("image", String, primary_key=True),
+    Column("version", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("contributions", JSON, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+operations = Table(
+    "hotbay_operations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("plugin", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("switched", Boolean, nullable=False, default=False),
+    Column("plan", JSON, nullable=False),
+    Column("result", JSON),
+    Column("error", JSON),
+    Column("pid", Integer, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("finished_at", String),
+    sqlite_autoincrement=True,
+)
+
+steps = Table(
+    "hotbay_steps",
+    metadata,
+    Column("operation", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("verb", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("record", JSON),
+    Column("seconds", Float),
+    Column("error", Text),
+)
+
+ledger = Table(
+    "hotbay_ledger",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("checksum", String, nullable=False),
+    Column("down", Text),
+    Column("undo", JSON),
+    Column("operation", Integer, nullable=False),
+    Column("applied_at", String, nullable=False),
+)
+
+plugin_settings = Table(
+    "hotbay_settings",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("secrets", JSON, nullable=False),
+)
+
+audit = Table(
+    "hotbay_audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("plugin", String, nullable=False),
+    Column("before", String, nullable=False, default=""),
+    Column("after", String, nullable=False, default=""),
+    Column("result", String, nullable=False),
+    Column("operation", Integer),
+    Column("detail", JSON),
+    sqlite_autoincrement=True,
+)
+
+refusals = Table(
+    "hotbay_refusals",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("at", String, nullable=False),
+)
