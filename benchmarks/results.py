@@ -79,6 +79,10 @@ ROWS: dict[str, dict[str, str]] = {
         "Activate / deactivate / uninstall, longest, ms": (
             "by_operation.activate.max_ms by_operation.deactivate.max_ms by_operation.uninstall.max_ms"
         ),
+        "Most CPU time that a worker had within a stall, ms": "max_cpu_in_a_stall_ms",
+        "Beside a process that computes, without operations: longest, and p50 of seconds, ms": (
+            "baseline_busy.max_stall_ms baseline_busy.stall_p50_ms"
+        ),
         "Without operations: longest, and p50 of seconds, ms": "baseline.max_stall_ms baseline.stall_p50_ms",
     },
 }

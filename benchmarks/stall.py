@@ -4,14 +4,16 @@ The billing host runs with two workers; in each, a task on the loop wants to wak
 wakes late. Nobody asks for anything meanwhile: what is seen is the operations' own. `max_stall_ms` is the longest
 lateness in any worker from the click to half a second after the operation's end (the old generation is collected
 then), over all operations; `stall_p50_ms` the median of the operations' longest. `baseline` is the same without
-operations, before and after: how much the machine itself stalls whatever runs on it. `cpu_ms` is how much CPU time the
-process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by another
-thread that held the interpreter.
+operations, before and after: how much the machine itself stalls whatever runs on it; `baseline_busy` while a process
+that has nothing to do with the host computes, as the other worker does during an operation. `cpu_ms` is how much CPU
+time the process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by
+another thread that held the interpreter.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -91,14 +93,14 @@ def told(item: Late) -> dict[str, float]:
     }
 
 
-def operate(act: Operator, rounds: int) -> list[Phase]:
+def operate(act: Operator, rounds: int, after: float = AFTER) -> list[Phase]:
     """All operations, again and again."""
     phases = []
     for number in range(rounds):
         for kind, version in ROUND:
             began = time.monotonic()
             act.run(kind, PLUGIN, version)
-            time.sleep(AFTER)
+            time.sleep(after)
             phases.append(Phase(kind, began, time.monotonic()))
         say(f"round {number + 1} of {rounds}")
     return phases
@@ -111,7 +113,18 @@ def rest(seconds: float) -> Phase:
     return Phase("baseline", began, time.monotonic())
 
 
-def summary(found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase]) -> dict[str, Any]:
+def rest_beside_work(seconds: float) -> Phase:
+    """Nothing for a while, but for a process that computes."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            return rest(seconds)
+        finally:
+            busy.kill()
+
+
+def summary(
+    found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase], beside: Sequence[Phase]
+) -> dict[str, Any]:
     """The answer."""
     worst = {phase: longest(found, phase) for phase in phases}
     top = max(worst.values(), key=lambda item: item.late)
@@ -124,7 +137,9 @@ def summary(found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase
         "max_cpu_in_a_stall_ms": milliseconds(max(item.cpu for item in worst.values())),
         "operations": len(phases),
         "by_operation": {kind: _by_kind(kind, worst) for kind in dict(ROUND)},
-        "baseline": _baseline(found, idle, sum(phase.ended - phase.began for phase in phases)),
+        "seconds": round(sum(phase.ended - phase.began for phase in phases), 1),
+        "baseline": _baseline(found, idle),
+        "baseline_busy": _baseline(found, beside),
     }
 
 
@@ -139,7 +154,7 @@ def _by_kind(kind: str, worst: dict[Phase, Late]) -> dict[str, Any]:
     }
 
 
-def _baseline(found: Sequence[Late], idle: Sequence[Phase], busy: float) -> dict[str, Any]:
+def _baseline(found: Sequence[Late], idle: Sequence[Phase]) -> dict[str, Any]:
     """Judged in pieces of one second, as an operation is about that long."""
     pieces = [
         Phase("second", phase.began + number, phase.began + number + 1)
@@ -151,7 +166,6 @@ def _baseline(found: Sequence[Late], idle: Sequence[Phase], busy: float) -> dict
         "max_stall_ms": milliseconds(max(lates)),
         "stall_p50_ms": milliseconds(percentile(lates, 50)),
         "seconds": round(sum(phase.ended - phase.began for phase in idle), 1),
-        "seconds_with_operations": round(busy, 1),
     }
 
 
@@ -159,15 +173,16 @@ def run(server: Server, log: Path, act: Operator, options: argparse.Namespace) -
     """One round that nobody counts, for what is imported only once; then rest, operations, rest."""
     warm = operate(act, 1) if not options.tiny else []
     rounds = options.rounds or sized(options, 20, 2, 1)
-    pause = sized(options, 30.0, 6.0, 1.0)
+    pause = sized(options, 30.0, 4.0, 1.0)
     idle = [rest(pause)]
-    phases = operate(act, rounds)
+    phases = operate(act, rounds, sized(options, AFTER, AFTER, 0.05))
     idle.append(rest(pause))
+    beside = [rest_beside_work(pause)]
     found = read(log)
     if not {item.pid for item in found} <= set(server.pids()):
         raise RuntimeError("a worker was replaced meanwhile")
     first = {"first_round_max_ms": milliseconds(max(longest(found, phase).late for phase in warm))} if warm else {}
-    return {**summary(found, phases, idle), **first}
+    return {**summary(found, phases, idle, beside), **first}
 
 
 def main() -> None:

@@ -167,8 +167,9 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
     act.run("install", PLUGIN, "1.0.0")
     # The load talks in one chat faster than a guest may.
     Engine(env).change_settings(PLUGIN, messages_per_minute=600)
-    found = calibrate(server, admin, sized(options, 5.0, 3.0, 0.5)) if not options.rate else 0.0
-    rate = options.rate or max(LEAST, min(MOST, found * SHARE))
+    asked = options.rate or sized(options, 0.0, 0.0, LEAST)
+    found = 0.0 if asked else calibrate(server, admin, sized(options, 5.0, 3.0, 0.0))
+    rate = asked or max(LEAST, min(MOST, found * SHARE))
     say(f"calibrated at {found:.0f} requests a second, loading with {rate:.0f}")
     pids, memory = server.pids(), memory_mib(server.pids())
     loading = Loading(server, admin, rate=rate)
