@@ -198,6 +198,7 @@ class Hotbay:
         await self.jobs.stop()
         await self.documents.keep(self._undocumented(), delay=0.0)
         await self.follower.stop()
+        self.logs.close()
 
     def _declare(self) -> None:
         """Write the host's routes into the registry, so that the command line can see conflicts too."""

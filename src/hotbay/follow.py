@@ -18,12 +18,13 @@ from functools import partial
 from typing import Any
 
 from hotbay.activate import Generation, Image, Proof, Runtime
-from hotbay.activate.bus import Bus, call
+from hotbay.activate.bus import Bus
 from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
 from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
+from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
-from hotbay.model import Contributions, Live
+from hotbay.model import Live
 from hotbay.presence import Fifo, Status, Workers
 from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
@@ -54,7 +55,7 @@ class Prepared:
         return "ready" if self.generation is not None else "loading"
 
 
-class Follower:
+class Follower(Hub):
     """One worker's view of the registry. Use it on one event loop; `start` it before it serves."""
 
     def __init__(
@@ -178,13 +179,12 @@ class Follower:
         await self._change_settings(rows, before)
         servings = {plugin: self._serving(row, before.get(plugin)) for plugin, row in rows.items() if row.active}
         self._apply_holds(rows, servings)
+        table = Table(servings, claims)
+        self._rows, self.dispatcher.table = rows, table
         for plugin, serving in servings.items():
             if serving is not before.get(plugin):
                 self._register(serving)
-        gone = [old for plugin, old in before.items() if servings.get(plugin) is not old]
-        self._rows = rows
-        self.dispatcher.table = Table(servings, claims)
-        for old in gone:
+        for old in [old for plugin, old in before.items() if servings.get(plugin) is not old]:
             if old.plugin not in servings:
                 self.bus.unregister(old.plugin)
             old.retired = True
@@ -207,7 +207,7 @@ class Follower:
     def _register(self, serving: Serving) -> None:
         generation = serving.generation
         if generation is not None:
-            self.bus.register(serving.plugin, _marks(generation), track=partial(serving.flight, "event"))
+            self.bus.register(serving.plugin, marks_of(generation), track=partial(serving.flight, "event"))
         else:
             self.bus.unregister(serving.plugin)
 
@@ -406,44 +406,6 @@ class Follower:
             if ready.generation is not None:
                 said["prepared"]["contributions"] = ready.generation.contributions.to_json()
         return said
-
-    # ── what plugins and the host ask of a worker ─────────────────────────────────────────────────────────────
-
-    async def emit(self, event: str, payload: dict[str, Any]) -> None:
-        """Deliver an event to the plugins that listen, loading them if need be."""
-        await self._ready_for(lambda found: event in found.events)
-        await self.bus.emit(event, payload)
-
-    async def filter(self, name: str, value: Any, info: dict[str, Any], *, strict: bool = False) -> Any:
-        """Run a value through the plugins' filters, loading them if need be."""
-        await self._ready_for(lambda found: name in found.filters)
-        return await self.bus.filter(name, value, info, strict=strict)
-
-    async def _ready_for(self, wanted: Callable[[Contributions], bool]) -> None:
-        if self.beacon.raw != self.dispatcher.seen:
-            await self.sync()
-        for serving in list(self.dispatcher.table.servings.values()):
-            if serving.generation is None and wanted(serving.live.contributions):
-                with suppress(HotbayError):
-                    await serving.ready()
-
-    async def serve_call(self, service: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a service `<plugin>.<name>` of the generation that serves now; raises NotFound."""
-        plugin, _, name = service.partition(".")
-        serving = self.dispatcher.table.servings.get(plugin)
-        if serving is None or name not in serving.live.contributions.services:
-            raise NotFound(f"no active plugin offers the service {service!r}", mend=f"activate {plugin}")
-        with serving.flight("service"):
-            generation = await serving.ready()
-            for mark, function in _marks(generation):
-                if mark.kind == "service" and mark.name == name:
-                    return await call(function, *args, **kwargs)
-        raise NotFound(f"{plugin} does not offer {name!r} any more")
-
-
-def _marks(generation: Generation) -> list[tuple[Any, Callable[..., Any]]]:
-    capabilities = getattr(generation, "capabilities", None)
-    return list(capabilities.marks) if capabilities is not None else []
 
 
 def _serving_status(serving: Serving) -> dict[str, Any]:

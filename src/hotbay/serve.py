@@ -304,7 +304,7 @@ class Dispatcher:
         self.table = Table({})
         self.seen = b""
         self.beacon = beacon
-        self._sync = sync
+        self.sync = sync
         self._hold_seconds = hold_seconds
 
     def wants(self, path: str) -> bool:
@@ -319,7 +319,7 @@ class Dispatcher:
         deadline = time.monotonic() + self._hold_seconds
         while True:
             if self.beacon.raw != self.seen:
-                await self._sync()
+                await self.sync()
             serving = self.table.find(path)
             if serving is None or not serving.held:
                 break
