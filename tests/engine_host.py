@@ -13,7 +13,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from hotbay import journal
 from hotbay.apply import Outcome
+from hotbay.bench import Bench
 from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
@@ -142,6 +144,31 @@ def state(host: OfflineHost) -> dict[str, Any]:
         "exports": sorted(exports),
         "data": tree(settings.data),
     }
+
+
+def seen(host: OfflineHost) -> dict[str, Any]:
+    """The state of a host without what is staged."""
+    return {name: part for name, part in state(host).items() if name != "staging"}
+
+
+@contextmanager
+def prepared(host: OfflineHost, kind: Kind, **values: Any) -> Iterator[Bench]:
+    """An operation that is in the journal, its steps not begun."""
+    with host.applier.drafter.draft(Request(kind, "shop", **values)) as draft:
+        with host.store.write() as connection:
+            verbs = [step.verb for step in draft.plan.steps]
+            number = journal.open_operation(
+                connection, kind=kind.value, plugin="shop", actor="ann", plan={}, verbs=verbs
+            )
+        bench = host.applier.bench(draft.plan, number, draft.old, draft.row)
+        bench.tree = draft.tree
+        yield bench
+
+
+def do(bench: Bench, verb: str) -> dict[str, Any]:
+    """Do one of the operation's steps."""
+    step = next(step for step in bench.plan.steps if step.verb == verb)
+    return STEPS[verb].do(bench, step.params)
 
 
 # ── other processes ──

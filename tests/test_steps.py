@@ -12,17 +12,15 @@ from typing import Any
 
 import pytest
 
-from engine_host import TWO, opened, query, run, shop, state
-from hotbay import journal, store
+from engine_host import TWO, do, opened, prepared, run, seen, shop
+from hotbay import journal
 from hotbay.beacon import is_odd
-from hotbay.draft import Request
+from hotbay.bench import Bench
 from hotbay.errors import ActivationFailed, Conflict, OperationFailed
 from hotbay.model import Contributions, DataPolicy, Kind, Route
 from hotbay.offline import OfflineHost
 from hotbay.presence import Fifo, Status
-from hotbay.steps import STEPS, Bench, as_error, ask, grant_for, images_in_use, judge_prepared, withdraw
-from hotbay_sdk.manifest import parse
-from rows import live, manifest
+from hotbay.steps import STEPS, as_error, judge_prepared
 
 
 @pytest.fixture
@@ -35,30 +33,7 @@ def host(tmp_path: Path) -> Iterator[OfflineHost]:
         yield made
 
 
-@contextmanager
-def prepared(host: OfflineHost, kind: Kind, **values: Any) -> Iterator[Bench]:
-    """An operation that is in the journal, its steps not begun."""
-    with host.applier.drafter.draft(Request(kind, "shop", **values)) as draft:
-        with host.store.write() as connection:
-            verbs = [step.verb for step in draft.plan.steps]
-            number = journal.open_operation(
-                connection, kind=kind.value, plugin="shop", actor="ann", plan={}, verbs=verbs
-            )
-        bench = host.applier.bench(draft.plan, number, draft.old, draft.row)
-        bench.tree = draft.tree
-        yield bench
-
-
-def do(bench: Bench, verb: str) -> dict[str, Any]:
-    step = next(step for step in bench.plan.steps if step.verb == verb)
-    return STEPS[verb].do(bench, step.params)
-
-
 # ── undo ──
-
-
-def seen(host: OfflineHost) -> dict[str, Any]:
-    return {name: part for name, part in state(host).items() if name != "staging"}
 
 
 @pytest.mark.parametrize("record_is_known", [True, False])
@@ -77,16 +52,6 @@ def test_what_stands_left_of_the_switch_can_be_undone_from_anywhere(host: Offlin
             for step, record in zip(reversed(left), reversed(records), strict=True):
                 STEPS[step.verb].undo(bench, record if record_is_known else {})
         assert seen(host) == before
-
-
-def test_an_export_is_undone(host: OfflineHost) -> None:
-    before = seen(host)
-    with prepared(host, Kind.UNINSTALL) as bench:
-        record = do(bench, "export")
-        assert (record["rows"], Path(record["folder"], "data.db").is_file()) == (1, True)
-        for _ in range(2):
-            STEPS["export"].undo(bench, {})
-    assert seen(host) == before
 
 
 def test_the_image_of_another_version_is_never_undone(host: OfflineHost) -> None:
@@ -110,16 +75,6 @@ def test_what_is_right_of_the_switch_is_repeated_and_not_undone(host: OfflineHos
                     STEPS[step.verb].do(bench, step.params)
     found = seen(host)
     assert (found["live"], found["images"], found["folders"], found["registry"]) == ([], [], {}, {})
-
-
-def test_expand_runs_what_is_new_and_leaves_what_another_operation_ran(host: OfflineHost) -> None:
-    with prepared(host, Kind.UPGRADE) as bench:
-        do(bench, "stage")
-        assert do(bench, "expand") == {"migrations": [2]}
-        assert do(bench, "expand") == {"migrations": []}
-        STEPS["expand"].undo(bench, {})
-        assert [row["number"] for row in host.store.applied("shop")] == [1]
-        assert query(host, "SELECT name FROM shop_items") == [("first",)]
 
 
 # ── the switch ──
@@ -304,36 +259,3 @@ def test_a_workers_error_arrives_as_it_was() -> None:
     error = as_error(problem | {"problems": [{"field": "f", "value": "v", "rule": "r", "file": "", "mend": "m"}]})
     assert (error.message, error.step, str(error.problems[0])) == ("x", "start", "f: r (got v); m")
     assert as_error({}).message == "the plugin could not be started"
-
-
-# ── shared ──
-
-
-def test_wishes_are_told_and_withdrawn(host: OfflineHost) -> None:
-    with prepared(host, Kind.UPGRADE) as bench:
-        ask(bench, {"verb": "start"})
-        assert host.store.all_candidates() == {"shop": {"verb": "start"}}
-        before = bench.beacon.value
-        withdraw(bench)
-        assert host.store.all_candidates() == {}
-        assert bench.beacon.value > before
-
-
-def test_images_in_use_are_those_of_rows_and_of_their_history(host: OfflineHost) -> None:
-    run(host, Kind.UPGRADE)
-    rows = [row["image"] for row in host.store.history("shop")]
-    assert images_in_use(host.store) == set(rows) == set(host.images.all())
-    with host.store.write() as connection:
-        store.put_live(connection, live("other"))
-        store.forget_versions(connection, "other", ["image-other-1.0.0"])
-    assert images_in_use(host.store) == {*rows, "image-other-1.0.0"}
-
-
-def test_what_a_plugin_may_touch() -> None:
-    wanted = parse(live(database={"tables": ["carts"], "reads": ["users"]}).manifest)
-    grant = grant_for(wanted, ["shop", "shop_extra"])
-    assert grant.owns("carts")
-    assert grant.owns("shop_items")
-    assert not grant.owns("shop_extra_items")
-    assert grant.may_read("users")
-    assert not grant_for(manifest(), []).may_read("users")

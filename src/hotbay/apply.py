@@ -14,6 +14,7 @@ from typing import Any
 
 from hotbay import journal, store
 from hotbay.beacon import Beacon
+from hotbay.bench import Bench, Workshop
 from hotbay.cohort import Cohort
 from hotbay.draft import Draft, Drafter, Request
 from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, Superseded
@@ -22,11 +23,11 @@ from hotbay.images import Images
 from hotbay.model import DataPolicy, Kind, Live
 from hotbay.plan import Plan
 from hotbay.presence import Lease, Workers
-from hotbay.recover import recover
+from hotbay.recover import recover, refuse_stuck
 from hotbay.resolve import HostFacts
 from hotbay.settings import Settings
 from hotbay.source import Source
-from hotbay.steps import STEPS, Bench, Workshop
+from hotbay.steps import STEPS
 from hotbay.store import Store
 
 log = logging.getLogger("hotbay.apply")
@@ -118,10 +119,12 @@ class Applier:
         """Do it. `on_open` gets the operation's number before its first step; `unless` is asked when the lease is ours
         and makes it raise Superseded.
 
-        Raises LeaseHeld, the refusals of planning, or OperationFailed after everything done was undone.
+        Raises LeaseHeld, the refusals of planning, StateError while an operation on this plugin can't be closed, or
+        OperationFailed after everything done was undone.
         """
         with self._lease(request), self._audited(request):
             self.recover()
+            refuse_stuck(self.store, request.plugin)
             if unless():
                 raise Superseded(f"{request.kind} of {request.plugin} is no longer wanted")
             with self._requirements(request), self.drafter.draft(request) as draft:
@@ -200,6 +203,7 @@ class Applier:
 
     def _execute(self, draft: Draft, on_open: Callable[[int], None]) -> Outcome:
         plan = draft.plan
+        refuse_stuck(self.store, plan.plugin)
         with self.store.write() as connection:
             number = journal.open_operation(
                 connection,
@@ -323,7 +327,7 @@ class Applier:
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────
 
     def recover(self) -> list[int]:
-        """Finish or undo operations that were cut off; answers their numbers. Only for the holder of the lease."""
+        """Finish or undo operations that were cut off; answers the numbers of those closed. Needs the lease."""
         return recover(self)
 
     def recover_at_start(self) -> list[int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from hotbay import journal
 from hotbay.beacon import Beacon
+from hotbay.bench import images_in_use
 from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.folder import digest
 from hotbay.folders import Folders
@@ -26,9 +27,9 @@ from hotbay.images import Images
 from hotbay.migrate import owned_tables
 from hotbay.model import Live
 from hotbay.presence import Lease, Workers, ping, stopped
+from hotbay.recover import lives, stuck_because
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
-from hotbay.steps import images_in_use
 from hotbay.store import Store
 from hotbay.vault import Vault
 
@@ -178,7 +179,10 @@ def _operations(patient: Patient) -> Findings:
             yield Finding("operations", OK, f"{what} is in progress", plugin=row["plugin"])
         else:
             how = "finish" if row["switched"] else "undo"
+            reason = stuck_because(row)
             mend = f"--fix will {how} it; so does the next start or operation"
+            if reason:
+                what, mend = f"{what} can't be closed ({reason}) since it", f"mend the cause; {mend}"
             yield Finding("operations", ERROR, f"{what} was cut off", mend, row["plugin"], fixable=True)
 
 
@@ -232,17 +236,7 @@ def _staged(settings: Settings) -> list[Path]:
     """Temporary trees (`<process>-…`) whose process is gone. Recovery deletes them."""
     if not settings.staging.is_dir():
         return []
-    return [path for path in sorted(settings.staging.iterdir()) if not _lives(path.name.partition("-")[0])]
-
-
-def _lives(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:  # somebody else's, but there
-        pass
-    return True
+    return [path for path in sorted(settings.staging.iterdir()) if not lives(path.name.partition("-")[0])]
 
 
 def _folder_registry(patient: Patient) -> Findings:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import plan as plans
+from hotbay.bench import grant_for, images_in_use
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.images import Images
@@ -23,7 +24,6 @@ from hotbay.plan import Plan
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
 from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
-from hotbay.steps import grant_for, images_in_use
 from hotbay.store import Store, now
 from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
 from hotbay_sdk.manifest import Manifest, dump, parse

@@ -57,6 +57,11 @@ def close_operation(
     connection.execute(update(operations).where(operations.c.id == operation).values(**values))
 
 
+def mark_stuck(connection: Connection, operation: int, error: dict[str, Any]) -> None:
+    """Record why an operation could not be closed; it stays running, and recovery tries again."""
+    connection.execute(update(operations).where(operations.c.id == operation).values(error=error))
+
+
 def cut_off(store: Store) -> list[dict[str, Any]]:
     """Operations that are recorded as running, the oldest first. Only the holder of the lease may believe them dead."""
     query = select(operations).where(operations.c.state == RUNNING).order_by(operations.c.id)

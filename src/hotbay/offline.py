@@ -12,6 +12,7 @@ from hotbay import store
 from hotbay.activate import Image
 from hotbay.activate.context import PluginContext, Resources
 from hotbay.apply import Applier, Progress
+from hotbay.bench import grant_for
 from hotbay.catalog import Catalog
 from hotbay.errors import HotbayError, InvalidSettings, NotFound, Problem
 from hotbay.facts import gather
@@ -19,7 +20,6 @@ from hotbay.frameworks import FrameworkHost
 from hotbay.guard import plugin_engine
 from hotbay.images import Images
 from hotbay.settings import Settings
-from hotbay.steps import grant_for
 from hotbay.store import Store, version_of
 from hotbay.vault import Vault
 from hotbay.workshop import LocalWorkshop

@@ -1,6 +1,7 @@
 """After a crash: operations that were cut off are undone (before their switch) or finished (after it).
 
-Everything here may be cut off itself and is then repeated.
+Everything here may be cut off itself and is then repeated. An operation that can't be closed stays in the journal as
+running, with the reason beside it: the others are closed, and only its own plugin waits for somebody to mend it.
 """
 
 from __future__ import annotations
@@ -8,45 +9,101 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hotbay import journal, store
+from hotbay.beacon import Beacon
+from hotbay.bench import Bench, images_in_use
+from hotbay.errors import HotbayError, StateError
+from hotbay.folders import Folders
+from hotbay.images import Images
 from hotbay.model import Live
 from hotbay.plan import Plan
-from hotbay.steps import STEPS, Bench, images_in_use
-
-if TYPE_CHECKING:
-    from hotbay.apply import Applier
+from hotbay.presence import Workers
+from hotbay.settings import Settings
+from hotbay.steps import STEPS
+from hotbay.store import Store
 
 log = logging.getLogger("hotbay.recover")
 
 
-def recover(applier: Applier) -> list[int]:
-    """Close all operations that are recorded as running; answers their numbers. The caller holds the lease."""
-    found = journal.cut_off(applier.store)
-    for operation in found:
-        log.warning("%s of %s was cut off", operation["kind"], operation["plugin"])
-        _close(applier, operation)
-    if found:
-        sweep(applier)
-    sweep_staging(applier.settings.staging)
-    return [operation["id"] for operation in found]
+class Writer(Protocol):
+    """What recovery needs of whoever holds the lease."""
+
+    settings: Settings
+    store: Store
+    images: Images
+    folders: Folders
+    beacon: Beacon
+    workers: Workers
+
+    def bench(self, plan: Plan, number: int, old: Live | None, row: Live | None) -> Bench:
+        """What the steps of an operation work on."""
+
+    def undo_step(self, bench: Bench, seq: int, record: Mapping[str, Any] | None) -> None:
+        """Undo one step, and say so in the journal."""
 
 
-def _close(applier: Applier, operation: dict[str, Any]) -> None:
+def recover(writer: Writer) -> list[int]:
+    """Close the operations that are recorded as running; answers the numbers of those that are closed now.
+
+    What can't be closed is logged and tried again by the next recovery. The caller holds the lease.
+    """
+    found = journal.cut_off(writer.store)
+    closed = [operation["id"] for operation in found if _try_to_close(writer, operation)]
+    if found and len(closed) == len(found):
+        # Not beside one that is still open: its shelf and images may be needed to finish it.
+        sweep(writer)
+    sweep_staging(writer.settings.staging)
+    return closed
+
+
+def refuse_stuck(registry: Store, plugin: str) -> None:
+    """Raise StateError when an operation on this plugin could not be closed. Ask after recovery, under the lease."""
+    for operation in journal.cut_off(registry):
+        if operation["plugin"] == plugin:
+            raise StateError(
+                f"operation {operation['id']}, {operation['kind']} of {plugin}, was cut off and can't be "
+                f"{'finished' if operation['switched'] else 'undone'}: {stuck_because(operation)}",
+                mend="mend the cause (see the server's log); then repeat this, or `hotbay doctor --fix`",
+                unfinished=operation["id"],
+            )
+
+
+def stuck_because(operation: Mapping[str, Any]) -> str:
+    """Why the last recovery could not close an operation; empty when none has tried."""
+    return str((operation["error"] or {}).get("detail", ""))
+
+
+def _try_to_close(writer: Writer, operation: dict[str, Any]) -> bool:
+    log.warning("%s of %s was cut off", operation["kind"], operation["plugin"])
+    try:
+        _close(writer, operation)
+    except Exception as error:
+        log.exception("operation %s can't be closed; %s waits for that", operation["id"], operation["plugin"])
+        reason = error.message if isinstance(error, HotbayError) else f"{type(error).__name__}: {error}"
+        with writer.store.write() as connection:
+            journal.mark_stuck(connection, operation["id"], {"detail": reason})
+        writer.beacon.bump()  # Nobody must wait for a switch that it was cut off in.
+        return False
+    return True
+
+
+def _close(writer: Writer, operation: dict[str, Any]) -> None:
     plan = Plan.from_json(operation["plan"])
-    live = applier.store.find_live(plan.plugin)
+    live = writer.store.find_live(plan.plugin)
     wanted = operation["plan"].get("row")
-    bench = applier.bench(plan, operation["id"], live, Live.from_json(wanted) if wanted else None)
+    bench = writer.bench(plan, operation["id"], live, Live.from_json(wanted) if wanted else None)
     if operation["switched"]:
-        _finish(applier, bench)
+        _finish(writer, bench)
         state = journal.DONE
     else:
-        _undo(applier, bench)
+        _undo(writer, bench)
         state = journal.UNDONE
     error = None if state == journal.DONE else {"detail": "cut off before its switch; everything was undone"}
-    with applier.store.write() as connection:
+    with writer.store.write() as connection:
         journal.close_operation(connection, bench.operation, state, result={"recovered": True}, error=error)
         store.add_audit(
             connection,
@@ -61,46 +118,47 @@ def _close(applier: Applier, operation: dict[str, Any]) -> None:
         )
 
 
-def _undo(applier: Applier, bench: Bench) -> None:
-    rows = journal.step_rows(applier.store, bench.operation)
+def _undo(writer: Writer, bench: Bench) -> None:
+    rows = journal.step_rows(writer.store, bench.operation)
     for seq in range(len(rows) - 1, -1, -1):
         if rows[seq]["state"] in (journal.RUNNING, journal.DONE):
-            applier.undo_step(bench, seq, rows[seq]["record"])
+            writer.undo_step(bench, seq, rows[seq]["record"])
 
 
-def _finish(applier: Applier, bench: Bench) -> None:
-    rows = journal.step_rows(applier.store, bench.operation)
-    applier.beacon.bump()
+def _finish(writer: Writer, bench: Bench) -> None:
+    rows = journal.step_rows(writer.store, bench.operation)
+    writer.beacon.bump()
     for row, step in zip(rows, bench.plan.steps, strict=True):
         if row["state"] != journal.DONE:
             record = STEPS[step.verb].do(bench, step.params) if step.right else row["record"]
-            with applier.store.write() as connection:
+            with writer.store.write() as connection:
                 journal.mark_step(connection, bench.operation, row["seq"], journal.DONE, record=record)
 
 
-def sweep(applier: Applier) -> None:
+def sweep(writer: Writer) -> None:
     """Remove what cut-off operations left behind: wishes, shelves, images that nothing points at."""
-    with applier.store.write() as connection:
-        for plugin in applier.store.all_candidates():
+    with writer.store.write() as connection:
+        for plugin in writer.store.all_candidates():
             store.set_candidate(connection, plugin, None)
-    applier.beacon.bump()
-    applier.workers.signal()
-    applier.folders.sweep_shelves()
-    used = images_in_use(applier.store)
-    for image in applier.images.all():
+    writer.beacon.bump()
+    writer.workers.signal()
+    writer.folders.sweep_shelves()
+    used = images_in_use(writer.store)
+    for image in writer.images.all():
         if image not in used:
-            applier.images.remove(image)
-    applier.images.sweep()
+            writer.images.remove(image)
+    writer.images.sweep()
 
 
 def sweep_staging(folder: Path) -> None:
     """Delete temporary trees (`<process>-…`) whose process is gone. Others may be planning: that needs no lease."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if not _lives(path.name.partition("-")[0]):
+        if not lives(path.name.partition("-")[0]):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _lives(pid: str) -> bool:
+def lives(pid: str) -> bool:
+    """True when `pid` is the number of a process that is there, whoever owns it."""
     try:
         os.kill(int(pid), 0)
     except (ValueError, OverflowError, ProcessLookupError):

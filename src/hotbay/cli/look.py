@@ -144,8 +144,8 @@ def info(shell: Shell, /, plugin: str) -> None:
 
 
 def _installed(settings: Settings, store: Store, row: Live) -> Entry:
+    from hotbay.bench import grant_for
     from hotbay.migrate import owned_tables
-    from hotbay.steps import grant_for
     from hotbay_sdk.manifest import parse
 
     live = store.all_live()
