@@ -210,6 +210,7 @@ async def test_a_plugin_that_is_offered_and_not_installed_is_named(open_site: Op
     folder = package(tmp_path / "offered", "mail", backend={"routes": ["/api/v1/mail/*"]})
     pack(folder, tmp_path / "home" / "modules")
     async with open_site(shop_host()) as site:
+        await until(lambda: site.hotbay.follower.dispatcher.table.claimed("/api/v1/mail/inbox"), "the package is read")
         answer = await site.get("/api/v1/mail/inbox")
         assert answer.json()["code"] == "plugin-not-active"
         assert "install mail" in answer.json()["mend"]

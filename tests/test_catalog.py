@@ -62,6 +62,8 @@ def test_claims_of_what_is_offered_and_of_what_rests_but_not_of_what_serves(cata
     offer(catalog, tmp_path, "shop", "1.0.0", frontend={"routes": ["/shop"]})
     install = "An administrator can install it in the marketplace (`hotbay install chat`)."
     shop = Claim("/shop", "shop", "shop", "…", page=True)
+    assert catalog.claims({}) == (), "reading packages takes time: nothing is read on the way of a request"
+    assert catalog.refresh()
     found = catalog.claims({})
     assert [(claim.pattern, claim.plugin, claim.page) for claim in found] == [
         ("/api/v1/chat/*", "chat", False),
@@ -77,16 +79,29 @@ def test_claims_of_what_is_offered_and_of_what_rests_but_not_of_what_serves(cata
 
 
 def test_a_new_package_is_noticed(catalog: Catalog, tmp_path: Path) -> None:
-    assert catalog.claims({}) == ()
+    assert not catalog.refresh()
     offer(catalog, tmp_path, "chat", "1.0.0", backend={"routes": ["/api/v1/chat"]})
+    assert catalog.refresh()
+    assert len(catalog.claims({})) == 1
+    assert not catalog.refresh()
+
+
+def test_a_new_package_in_a_folder_below_is_noticed(catalog: Catalog, tmp_path: Path) -> None:
+    below = catalog.settings.packages / "more"
+    below.mkdir(parents=True)
+    catalog.refresh()
+    pack(plugin_folder(tmp_path / "deep", "chat", "1.0.0", backend={"routes": ["/api/v1/chat"]}), below)
+    assert catalog.refresh()
     assert len(catalog.claims({})) == 1
 
 
 def test_a_package_replaced_in_place_is_noticed(catalog: Catalog, tmp_path: Path) -> None:
     offer(catalog, tmp_path, "chat", "1.0.0", backend={"routes": ["/api/v1/chat"]})
+    catalog.refresh()
     assert catalog.claims({})[0].pattern == "/api/v1/chat"
     folder = plugin_folder(tmp_path / "again", "chat", "1.0.0", backend={"routes": ["/api/v1/talk"]})
     pack(folder, catalog.settings.packages)
+    assert catalog.refresh()
     assert catalog.claims({})[0].pattern == "/api/v1/talk"
 
 
@@ -95,4 +110,5 @@ def test_what_is_no_package_does_not_hide_the_others(catalog: Catalog, tmp_path:
     (catalog.settings.packages / "broken.zip").write_bytes(b"PK nonsense")
     (catalog.settings.packages / "gone.zip").symlink_to("nowhere")
     assert [item.id for item in catalog.offers()] == ["chat"]
+    assert catalog.refresh()
     assert len(catalog.claims({})) == 1

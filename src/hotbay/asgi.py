@@ -42,7 +42,9 @@ from hotbay.wrapped import HostFirst
 
 log = logging.getLogger("hotbay")
 _DECLINED = "hotbay.declined"
+_SERVING = "hotbay.serving"
 _LEAVING_SECONDS = 0.25
+_CATALOG_SECONDS = 2.0
 
 
 class PluginRoute(BaseRoute):
@@ -60,12 +62,18 @@ class PluginRoute(BaseRoute):
             if not isinstance(routes[-1], PluginRoute):
                 routes.append(PluginRoute(self.hotbay))
             return Match.NONE, {}
-        wanted = self.hotbay.wants(route_path(scope))
-        return (Match.FULL, {}) if wanted else (Match.NONE, {})
+        path = route_path(scope)
+        serving = self.hotbay.follower.dispatcher.current(path)
+        if serving is not None:
+            return Match.FULL, {_SERVING: serving}
+        return (Match.FULL, {}) if self.hotbay.wants(path) else (Match.NONE, {})
 
-    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer with a plugin."""
-        await self.hotbay.dispatch(scope, receive, send)
+    def handle(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Answer with a plugin: with the one that `matches` found, unless something awaited in between."""
+        serving = scope.pop(_SERVING, None)
+        if serving is not None and not serving.retired and not serving.held:
+            return serving.run(scope, receive, send)
+        return self.hotbay.dispatch(scope, receive, send)
 
 
 class Hotbay:
@@ -180,6 +188,14 @@ class Hotbay:
         self.feed.start()
         self.follower.keep(self._load_undocumented(), "hotbay documents")
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
+        self.follower.keep(self._follow_catalog(), "hotbay catalog")
+
+    async def _follow_catalog(self) -> None:
+        """Know the local packages, and those put there later; not before serving, because reading them takes time."""
+        while True:
+            if await asyncio.to_thread(self.catalog.refresh):
+                await self.follower.reclaim()
+            await asyncio.sleep(_CATALOG_SECONDS)
 
     async def _leave_with_server(self) -> None:
         """A server waits for open answers before it tells us that it stops: plugins' streams must end before that."""

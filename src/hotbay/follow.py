@@ -165,6 +165,12 @@ class Follower(Hub):
         self._tell()
         self._wake.set()
 
+    async def reclaim(self) -> None:
+        """Look anew which paths belong to plugins that are known and not active; what serves is left as it is."""
+        async with self._lock:
+            claims = await asyncio.to_thread(self.claims, self._rows)
+            self.dispatcher.table = Table(self.dispatcher.table.servings, claims)
+
     async def _settled(self) -> bytes:
         """The beacon outside a switch; a writer that died inside one does not stop us: the rows are the truth."""
         deadline = time.monotonic() + _ODD_SECONDS

@@ -29,6 +29,10 @@ _CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "
 _RETRY_SECONDS = 5.0
 
 
+async def _nothing() -> None:
+    """What a message comes to after the end."""
+
+
 class Flight:
     """One request, connection or job that a generation is working on."""
 
@@ -40,16 +44,16 @@ class Flight:
         self.started = self.finished = self.ended = False
         self._send = send
 
-    async def send(self, message: Message) -> None:
-        """Pass a message on, and remember how far the answer is."""
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on, and remember how far the answer is. Not `async`: it costs a coroutine a message less."""
         if self.ended or self._send is None:
-            return
+            return _nothing()
         kind = message["type"]
         if kind in ("http.response.start", "websocket.accept"):
             self.started = True
         elif kind == "websocket.close" or (kind == "http.response.body" and not message.get("more_body")):
             self.finished = True
-        await self._send(message)
+        return self._send(message)
 
     async def end(self) -> None:
         """Close politely: a WebSocket with 1012 (service restart), a stream with its end; then cancel the work."""
@@ -167,28 +171,34 @@ class Serving:
         try:
             yield flight
         finally:
-            self.flights.discard(flight)
-            if not self.flights and self._idle is not None:
-                self._idle.set()
+            self._landed(flight)
+
+    def _landed(self, flight: Flight) -> None:
+        self.flights.discard(flight)
+        if not self.flights and self._idle is not None:
+            self._idle.set()
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or connection with this generation."""
         self.requests += 1
-        with self.flight(scope["type"], send) as flight:
-            try:
-                generation = self.generation or await self.ready()
-                if generation.app is None:
-                    await respond_json(flight.send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
-                else:
-                    await generation.app(scope, receive, flight.send)
-            except asyncio.CancelledError:
-                if not flight.ended or flight.task is None:
-                    raise
-                flight.task.uncancel()
-            except ActivationFailed as error:
-                await self._unavailable(flight, error)
-            except Exception as error:  # noqa: BLE001 - a plugin's exception is the plugin's 500
-                await self._broken(flight, error)
+        flight = Flight(scope["type"], send)
+        self.flights.add(flight)
+        try:
+            generation = self.generation or await self.ready()
+            if generation.app is None:
+                await respond_json(flight.send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
+            else:
+                await generation.app(scope, receive, flight.send)
+        except asyncio.CancelledError:
+            if not flight.ended or flight.task is None:
+                raise
+            flight.task.uncancel()
+        except ActivationFailed as error:
+            await self._unavailable(flight, error)
+        except Exception as error:  # noqa: BLE001 - a plugin's exception is the plugin's 500
+            await self._broken(flight, error)
+        finally:
+            self._landed(flight)
 
     async def _unavailable(self, flight: Flight, error: HotbayError) -> None:
         self.failures += 1
@@ -306,6 +316,13 @@ class Dispatcher:
         self.beacon = beacon
         self.sync = sync
         self._hold_seconds = hold_seconds
+
+    def current(self, path: str) -> Serving | None:
+        """Who answers a path at once; None when nobody does, or when `serve` has to look anew or to wait first."""
+        if self.beacon.raw != self.seen:
+            return None
+        serving = self.table.find(path)
+        return None if serving is None or serving.held else serving
 
     def wants(self, path: str) -> bool:
         """True when a plugin answers the path, did, or may since the table was made."""

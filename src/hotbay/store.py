@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    Select,
     create_engine,
     delete,
     event,
@@ -106,9 +107,12 @@ class Store:
 
     def all_live(self) -> dict[str, Live]:
         """All live rows by plugin id, each with its candidate, from one moment."""
+        return self._live_rows(select(live).order_by(live.c.plugin))
+
+    def _live_rows(self, query: Select[Any]) -> dict[str, Live]:
         with self.read() as connection:
             waiting: dict[str, Any] = {row.plugin: row.data for row in connection.execute(select(candidates))}
-            rows = connection.execute(select(live).order_by(live.c.plugin)).mappings().all()
+            rows = connection.execute(query).mappings().all()
         return {row["plugin"]: _live(dict(row), waiting.get(row["plugin"])) for row in rows}
 
     def all_candidates(self) -> dict[str, dict[str, Any]]:
@@ -118,7 +122,7 @@ class Store:
 
     def find_live(self, plugin: str) -> Live | None:
         """One live row, None when the plugin is not installed."""
-        return self.all_live().get(plugin)
+        return self._live_rows(select(live).where(live.c.plugin == plugin)).get(plugin)
 
     def get_live(self, plugin: str) -> Live:
         """One live row; raises NotFound."""

@@ -9,6 +9,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.version import Version
 
@@ -54,16 +55,19 @@ class Registrar:
         if rows and not folders and not self.applier.folders.read_registry():
             log.error("%s is empty: it was lost, not emptied; nothing is uninstalled", self.applier.folders.root)
             return []
-        wanted = [request for item in folders.values() if (request := self._wish(item, rows.get(item.plugin)))]
+        refused = self.applier.store.all_refusals()
+        wishes = (self._wish(item, rows.get(item.plugin), refused.get(item.plugin)) for item in folders.values())
+        wanted = [request for request in wishes if request is not None]
         return wanted + [Request(Kind.UNINSTALL, plugin, force=True) for plugin in rows if plugin not in folders]
 
-    def _wish(self, found: Found, row: Live | None) -> Request | None:
+    def _wish(self, found: Found, row: Live | None, refusal: dict[str, Any] | None) -> Request | None:
         try:
-            content = self._content(found)
+            content = self._content(found, known=row is not None)
         except (HotbayError, OSError) as error:
             self._refuse(found.plugin, "unreadable", str(error))
             return None
-        if not content or self._refused(found, content):
+        # The same content was refused before: it is not tried again until it changes or is renamed.
+        if not content or (refusal is not None and refusal["digest"] == f"{content}:{found.active}"):
             return None
         if row is None:
             return Request(Kind.INSTALL, found.plugin, folder=found, inactive=not found.active)
@@ -84,7 +88,7 @@ class Registrar:
         older = Version(version) < Version(row.version)
         return Request(Kind.UPGRADE, found.plugin, folder=found, inactive=not found.active, force=older)
 
-    def _content(self, found: Found) -> str:
+    def _content(self, found: Found, *, known: bool) -> str:
         """The digest of the folder's content, or nothing while it is being written (two equal looks are needed)."""
         stamp = found.stamp()
         seen = self._seen.get(found.plugin)
@@ -94,20 +98,12 @@ class Registrar:
             if self._settling.get(found.plugin) != stamp:
                 self._settling[found.plugin] = stamp
                 return ""
-        elif not self._is_known(found):
+        elif not known:
             self._settling[found.plugin] = stamp
             return ""
         self._settling.pop(found.plugin, None)
         self._seen[found.plugin] = Seen(stamp, digest(found.path))
         return self._seen[found.plugin].digest
-
-    def _is_known(self, found: Found) -> bool:
-        return self.applier.store.find_live(found.plugin) is not None
-
-    def _refused(self, found: Found, content: str) -> bool:
-        """The same content was refused before: it is not tried again until it changes or is renamed."""
-        earlier = self.applier.store.all_refusals().get(found.plugin)
-        return earlier is not None and earlier["digest"] == f"{content}:{found.active}"
 
     def _carry_out(self, request: Request) -> str:
         try:
