@@ -251,3 +251,19 @@ def test_the_state_is_stored_as_its_word(registry: Store) -> None:
         store.put_live(connection, live(state=State.INACTIVE))
         assert connection.execute(text("SELECT state FROM hotbay_live")).scalar() == "inactive"
     assert not registry.get_live("shop").active
+
+
+def test_changes_of_others_are_noticed_and_nothing_else(registry: Store) -> None:
+    changes = store.Changes(registry.path)
+    try:
+        assert changes.any()
+        assert not changes.any()
+        with registry.read() as connection:
+            connection.execute(text("SELECT 1"))
+        assert not changes.any()
+        with registry.write() as connection:
+            store.set_meta(connection, "x", 1)
+        assert changes.any()
+        assert not changes.any()
+    finally:
+        changes.close()

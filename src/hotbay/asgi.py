@@ -55,9 +55,9 @@ class PluginRoute(BaseRoute):
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         """A match when a plugin answers the path, and nothing of the host stands behind this route."""
-        if scope["type"] == "lifespan" or not self.hotbay.started or _DECLINED in scope:
+        if not self.hotbay.started or _DECLINED in scope or scope["type"] == "lifespan":
             return Match.NONE, {}
-        routes = self.hotbay.routes
+        routes = self.hotbay.app.router.routes
         if routes[-1] is not self:
             if not isinstance(routes[-1], PluginRoute):
                 routes.append(PluginRoute(self.hotbay))
@@ -105,12 +105,6 @@ class Hotbay:
         self.api = build_api(self)
         if self._framed:
             self._enter(app)
-
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """The host router's own list."""
-        routes: list[BaseRoute] = self.app.router.routes
-        return routes
 
     def _enter(self, app: Starlette) -> None:
         app.router.routes.append(PluginRoute(self))

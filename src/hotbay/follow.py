@@ -29,7 +29,7 @@ from hotbay.presence import Fifo, Status, Workers
 from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
 from hotbay.settings import Settings
-from hotbay.store import Store, version_of
+from hotbay.store import Changes, Store, version_of
 from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
@@ -88,8 +88,10 @@ class Follower(Hub):
         self._leaving: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._fifo: Fifo | None = None
+        self._changes: Changes
         self._booted = time.time()
         self._stopping = False
 
@@ -97,9 +99,13 @@ class Follower(Hub):
 
     async def start(self) -> None:
         """Become present, read the registry once, and follow it from now on. Loads no plugin's code."""
+        self._changes = Changes(self.store.path)
         self._fifo = Fifo(self.workers.fifo(self.worker))
         asyncio.get_running_loop().add_reader(self._fifo.fd, self._pinged)
         await self.sync()
+        # An actor that finds the pipe finds the status as well.
+        await asyncio.to_thread(self._publish, self.status())
+        self.keep(self._report(), "hotbay report")
         self.keep(self._follow(), "hotbay follow")
         self.keep(self._load_eager(), "hotbay eager plugins")
 
@@ -121,6 +127,7 @@ class Follower(Hub):
         for ready in self._prepared.values():
             if ready.generation is not None:
                 await ready.generation.stop()
+        self._changes.close()
         self.workers.forget(self.worker)
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
@@ -139,6 +146,8 @@ class Follower(Hub):
         while not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
+            if not self._wake.is_set() and not self._changes.any():
+                continue
             self._wake.clear()
             try:
                 await self._pass()
@@ -376,9 +385,17 @@ class Follower(Hub):
     # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self) -> None:
-        if self._stopping:
-            return
-        self.workers.write(self.status())
+        self._news.set()
+
+    async def _report(self) -> None:
+        """Write the status and wake the actors, in a thread: files and pipes would make the loop wait."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await asyncio.to_thread(self._publish, self.status())
+
+    def _publish(self, status: Status) -> None:
+        self.workers.write(status)
         self.workers.tell_actors()
 
     def status(self) -> Status:

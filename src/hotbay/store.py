@@ -66,6 +66,23 @@ def sqlite_engine(path: Path) -> Engine:
     return engine
 
 
+class Changes:
+    """Has anybody committed to the database? Costs 9 µs to ask, against milliseconds for reading the rows."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._version = 0
+
+    def any(self) -> bool:
+        """True when somebody did since the last call, and at the first one."""
+        before, self._version = self._version, self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return bool(before != self._version)
+
+    def close(self) -> None:
+        """Close the connection; safe to repeat."""
+        self._connection.close()
+
+
 class Store:
     """The registry of one host. `write()` is for the holder of the lease; reading needs nothing."""
 
