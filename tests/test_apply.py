@@ -493,6 +493,40 @@ def test_tables_of_somebody_else_are_never_dropped(host: OfflineHost, packages: 
     assert "shop_items" not in names
 
 
+WRITES = """
+def start(context):
+    (context.data / "half").write_text("done")
+    raise RuntimeError("no luck")
+"""
+
+
+def test_what_a_failed_first_start_wrote_is_gone(host: OfflineHost, packages: Path) -> None:
+    """Its own folder was not there before; `fails` compares it."""
+    shop(packages, "1.2.0", backend=WRITES)
+    fails(host, ActivationFailed, Kind.INSTALL)
+    assert not (host.settings.data / "shop").exists()
+    run(host, Kind.INSTALL, inactive=True, version="1.0.0")
+    fails(host, ActivationFailed, Kind.UPGRADE)
+    assert not (host.settings.data / "shop").exists()
+
+
+def test_a_folder_that_was_there_stays_when_a_start_fails(host: OfflineHost, packages: Path) -> None:
+    shop(packages, "1.2.0", backend=WRITES)
+    run(host, Kind.INSTALL, version="1.0.0")
+    # Whoever serves may make it at any moment, even if it is not there yet.
+    for there in (False, True):
+        own = host.settings.data / "shop"
+        assert own.exists() == there
+        with pytest.raises(ActivationFailed):
+            run(host, Kind.UPGRADE)
+        assert (own / "half").is_file()
+    (own / "kept").write_text("kept")
+    run(host, Kind.UNINSTALL, data=DataPolicy.KEEP)
+    with pytest.raises(ActivationFailed):
+        run(host, Kind.INSTALL)
+    assert (own / "kept").read_text() == "kept"
+
+
 # ── requirements ──
 
 
@@ -517,6 +551,23 @@ def test_requirements_are_named_and_installed_in_the_same_go(family: OfflineHost
     fails(family, Unresolvable, Kind.UPGRADE, "base", match="can't be used")
     outcome = run(family, Kind.DEACTIVATE, "mid", force=True)
     assert outcome.plan.warnings == ("top need it and stay active",)
+
+
+def test_a_plan_names_what_would_come_first(family: OfflineHost) -> None:
+    before = state(family)
+    with pytest.raises(Unresolvable, match=r"needs base 1\.0\.0, mid 1\.0\.0"):
+        family.applier.plan(Request(Kind.INSTALL, "top"))
+    plan = family.applier.plan(Request(Kind.INSTALL, "top", with_requirements=True))
+    assert "warning: before that: install base 1.0.0, install mid 1.0.0" in str(plan)
+    assert state(family) == before
+    run(family, Kind.INSTALL, "base", version="1.0.0", inactive=True)
+    run(family, Kind.INSTALL, "mid", inactive=True)
+    plan = family.applier.plan(Request(Kind.INSTALL, "top", with_requirements=True))
+    assert "before that: activate base 1.0.0, activate mid 1.0.0" in plan.warnings
+    plan = family.applier.plan(Request(Kind.ACTIVATE, "mid", with_requirements=True))
+    assert "before that: activate base 1.0.0" in plan.warnings
+    outcome = run(family, Kind.ACTIVATE, "mid", with_requirements=True)
+    assert not any("before that" in text for text in outcome.plan.warnings)
 
 
 def test_requirements_that_rest_are_activated(family: OfflineHost) -> None:

@@ -86,6 +86,14 @@ def test_an_ended_operation_is_no_longer_cut_off(registry: Store) -> None:
     assert found["finished_at"]
 
 
+def test_what_can_not_be_closed_says_why_and_stays_cut_off(registry: Store) -> None:
+    numbers = [opened(registry), opened(registry)]
+    with registry.write() as connection:
+        journal.mark_stuck(connection, numbers[0], {"detail": "no space"})
+    found = [(row["id"], row["state"], row["error"]) for row in journal.cut_off(registry)]
+    assert found == [(numbers[0], journal.RUNNING, {"detail": "no space"}), (numbers[1], journal.RUNNING, None)]
+
+
 def test_lists_are_newest_first(registry: Store) -> None:
     numbers = [opened(registry, plugin) for plugin in ("a", "b", "a")]
     assert [row["id"] for row in journal.list_operations(registry)] == numbers[::-1]

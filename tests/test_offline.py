@@ -11,7 +11,7 @@ import pytest
 
 from engine import Engine
 from hotbay.activate import Image
-from hotbay.errors import InvalidSettings, NotFound
+from hotbay.errors import InvalidSettings, NotFound, StateError
 from hotbay.grant import GuardDenied
 from hotbay.model import Kind
 from hotbay.offline import context_maker, open_host
@@ -69,6 +69,28 @@ async def test_replacing_settings_forgets_what_is_not_named(engine: Engine) -> N
     shown = engine.host.change_settings("shop", {"note": "y"}, replace=True)
     assert shown == {"rate": 1, "note": "y"}
     assert engine.host.vault.read("shop") == {"note": "y"}
+
+
+async def test_replacing_works_with_a_lost_key(engine: Engine) -> None:
+    await engine.install(files={"settings.py": SETTINGS})
+    engine.host.change_settings("shop", {"rate": 5, "key": "s3cret"})
+    engine.host.close()
+    engine.host.vault.key_file.unlink()
+    again = open_host(engine.host.settings)
+    try:
+        with pytest.raises(StateError, match="can't be decrypted"):
+            again.change_settings("shop", {"note": "y"})
+        assert again.change_settings("shop", {"note": "y"}, replace=True) == {"rate": 1, "note": "y"}
+        again.change_settings("shop", {"key": "new"}, replace=True)
+        assert again.vault.read("shop") == {"key": "new"}
+    finally:
+        again.close()
+
+
+async def test_settings_that_no_longer_fit_can_be_mended(engine: Engine) -> None:
+    await engine.install(files={"settings.py": SETTINGS})
+    engine.host.vault.write("shop", {"rate": -1}, None)
+    assert engine.host.change_settings("shop", {"rate": 2})["rate"] == 2
 
 
 async def test_wrong_settings_are_all_named_and_change_nothing(engine: Engine) -> None:

@@ -7,8 +7,11 @@ to which nothing, or all of it, happened.
 from __future__ import annotations
 
 import gc
+import os
 import pkgutil
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +23,7 @@ from engine_host import (
     ITEMS,
     ROW,
     TWO,
+    build,
     die,
     elsewhere,
     opened,
@@ -34,8 +38,10 @@ from engine_host import (
 from hotbay import journal
 from hotbay.apply import Progress
 from hotbay.draft import Request
+from hotbay.errors import StateError
 from hotbay.model import Kind
-from hotbay.offline import open_host
+from hotbay.offline import OfflineHost, open_host
+from hotbay.recover import lives
 from hotbay.steps import STEPS
 
 KILLED = -9
@@ -275,6 +281,105 @@ def test_recovery_is_killed_and_done_again(world: World, name: str, killed_in: s
     assert_state(world, home, name, new=new)
 
 
+# ── what can't be closed ──
+
+
+def full(*_: Any) -> Any:
+    raise OSError("no space left on device")
+
+
+def begin(host: OfflineHost, plugin: str) -> None:
+    """An installation that is in the journal and was cut off in its first step."""
+    with host.applier.drafter.draft(Request(Kind.INSTALL, plugin)) as draft, host.store.write() as connection:
+        assert draft.row is not None
+        plan = draft.plan.to_json() | {"row": draft.row.to_json()}
+        verbs = [step.verb for step in draft.plan.steps]
+        number = journal.open_operation(connection, kind="install", plugin=plugin, actor="ann", plan=plan, verbs=verbs)
+        journal.mark_step(connection, number, 0, journal.RUNNING)
+
+
+def running(host: OfflineHost) -> list[tuple[int, str]]:
+    return [(row["id"], (row["error"] or {}).get("detail", "")) for row in journal.cut_off(host.store)]
+
+
+def test_one_that_can_not_be_undone_blocks_its_plugin_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = shop(world.root / "packages", "1.0.0")
+    build(world.root / "packages", "mail")
+    build(world.root / "packages", "post", requires=["shop<1.1"])
+    home = world.copy("empty")
+    elsewhere(operate_and_die, home, "install", {}, "expand", "after", expect=KILLED)
+    with opened(home) as host:
+        begin(host, "mail")
+        images = host.images.all()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(STEPS["expand"]), "undo", full)
+            assert host.applier.recover_at_start() == [2]
+            assert running(host) == [(1, "OSError: no space left on device")]
+            assert host.images.all() == images, "what is needed to close it was swept away"
+            said = r"operation 1, install of shop, .* can't be undone: OSError: no space left on device"
+            for wish in (Request(Kind.INSTALL, "shop"), Request(Kind.INSTALL, file=file)):
+                with pytest.raises(StateError, match=said):
+                    host.applier.run(wish)
+            with pytest.raises(StateError, match=said):
+                run(host, Kind.INSTALL, "post", with_requirements=True)
+            run(host, Kind.INSTALL, "mail")
+            assert host.store.audit_entries(limit=2)[1]["result"] == "refused: state-error"
+        run(host, Kind.INSTALL, version="1.0.0")  # the cause is mended
+        assert journal.get_operation(host.store, 1)["state"] == journal.UNDONE
+        assert set(host.store.all_live()) == {"mail", "shop"}
+        assert query(host, "SELECT name FROM shop_items") == [("first",)]
+
+
+def test_one_that_can_not_be_finished_keeps_what_it_needs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = world.copy("one")
+    elsewhere(operate_and_die, home, "upgrade", {}, "publish", "before", expect=KILLED)
+    with opened(home, keep_versions=1) as host:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(STEPS["publish"]), "do", full)
+            assert host.applier.recover_at_start() == []
+            with pytest.raises(StateError, match="upgrade of shop, was cut off and can't be finished: OSError"):
+                run(host, Kind.DEACTIVATE)
+        assert list((home / "plugins").glob(".hotbay-new-*"))
+        assert host.applier.beacon.value % 2 == 0
+        assert host.applier.recover_at_start() == [1 + max(row["id"] for row in older(host))]
+    assert_closed(home, "upgrade", new=True)
+    assert_state(world, home, "upgrade", new=True)
+
+
+def older(host: OfflineHost) -> list[dict[str, Any]]:
+    """All operations but the last."""
+    return journal.list_operations(host.store)[1:]
+
+
+def test_a_journal_that_can_not_be_read_blocks_its_plugin_only(world: World) -> None:
+    home = world.copy("one")
+    with opened(home) as host:
+        with host.store.write() as connection:
+            journal.open_operation(connection, kind="upgrade", plugin="mail", actor="ann", plan={}, verbs=[])
+        host.applier.beacon.begin()
+        run(host, Kind.DEACTIVATE)
+        assert [reason for _, reason in running(host)] == ["KeyError: 'kind'"]
+
+
+# ── what a start wrote ──
+
+
+def start_and_die(home: Path) -> None:
+    """Install a plugin that writes into its own folder when it starts; die before that is in the journal."""
+    operate_and_die(home, "install", {"version": "1.3.0rc1"}, "start", "after")
+
+
+def test_a_first_start_that_was_cut_off_leaves_no_folder(world: World) -> None:
+    writes = 'def start(context):\n    (context.data / "x").write_text("")\n'
+    shop(world.root / "packages", "1.3.0rc1", backend=writes)
+    home = world.copy("empty")
+    elsewhere(start_and_die, home, expect=KILLED)
+    assert (home / "data" / "shop" / "x").is_file()
+    elsewhere(recover_here, home)
+    assert not (home / "data" / "shop").exists()
+    assert world.look(home) == world.start("empty")
+
+
 # ── who recovers ──
 
 
@@ -327,3 +432,10 @@ def test_nothing_to_recover(world: World) -> None:
     with opened(home) as host:
         assert host.applier.recover_at_start() == []
     assert world.look(home) == world.start("two")
+
+
+def test_who_lives() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    found = {pid: lives(pid) for pid in (str(os.getpid()), "1", str(child.pid), "x", "", "9" * 30)}
+    assert [pid for pid, there in found.items() if there] == [str(os.getpid()), "1"]

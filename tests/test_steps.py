@@ -182,6 +182,28 @@ def test_a_worker_that_is_ready_tells_what_it_found(host: OfflineHost) -> None:
         assert host.store.all_candidates() == {}
 
 
+def test_a_first_starts_folder_goes_when_the_workers_have_let_go(host: OfflineHost) -> None:
+    run(host, Kind.UNINSTALL, data=DataPolicy.PURGE)
+    own, asked = host.settings.data / "shop", list[int]()
+
+    def slow(candidate: dict[str, Any] | None) -> dict[str, Any]:
+        if candidate is not None:
+            asked.append(candidate["operation"])
+            return ready(candidate)
+        if asked and len(asked) < 10:  # still discarding what it prepared, and that writes
+            own.mkdir(parents=True, exist_ok=True)
+            asked.append(asked[0])
+            return {"prepared": {"operation": asked[0], "state": "ready", "contributions": {}}}
+        return {}
+
+    with worker(host, slow), prepared(host, Kind.INSTALL) as bench:
+        record = started(bench)
+        STEPS["start"].undo(bench, record)
+        assert len(asked) >= 10
+        assert not own.exists()
+        STEPS["stage"].undo(bench, {})
+
+
 def test_a_worker_that_fails_fails_the_step(host: OfflineHost) -> None:
     with worker(host, broken), prepared(host, Kind.UPGRADE) as bench:
         with pytest.raises(ActivationFailed, match="it is ill") as caught:

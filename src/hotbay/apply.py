@@ -105,8 +105,11 @@ class Applier:
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
     def plan(self, request: Request) -> Plan:
-        """What an operation would do; nothing is changed. Raises what the operation itself would raise at once."""
-        with self.drafter.draft(request) as draft:
+        """What an operation would do; nothing is changed. Raises what the operation itself would raise at once.
+
+        With `with_requirements`, a warning names what would be installed or activated first.
+        """
+        with self.drafter.draft(request, ahead=True) as draft:
             return draft.plan
 
     def run(

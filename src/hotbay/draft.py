@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,24 +82,28 @@ class Drafter:
         self.facts = facts
 
     @contextmanager
-    def draft(self, request: Request) -> Iterator[Draft]:
-        """A draft for the block; what was fetched for it is deleted at its end."""
+    def draft(self, request: Request, *, ahead: bool = False) -> Iterator[Draft]:
+        """A draft for the block; what was fetched for it is deleted at its end.
+
+        `ahead`: only to be shown. With `with_requirements`, what is to be installed or activated first is a warning
+        then, and not refused for not being there.
+        """
         temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
-            yield self._draft(request, temporary)
+            yield self._draft(request, temporary, ahead)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _draft(self, request: Request, temporary: Path) -> Draft:
+    def _draft(self, request: Request, temporary: Path, ahead: bool) -> Draft:
         if request.kind in (Kind.INSTALL, Kind.UPGRADE):
-            return self._bring(request, temporary)
+            return self._bring(request, temporary, ahead)
         live = self.store.all_live()
         row = live.get(request.plugin)
         if row is None:
             raise NotFound(f"plugin {request.plugin!r} is not installed", mend="`hotbay list` shows what is")
-        makers = {
-            Kind.ACTIVATE: self._activate,
+        makers: dict[Kind, Callable[[Request, Live, Mapping[str, Live]], Draft]] = {
+            Kind.ACTIVATE: partial(self._activate, ahead=ahead),
             Kind.DEACTIVATE: self._deactivate,
             Kind.ROLLBACK: self._rollback,
             Kind.UNINSTALL: self._uninstall,
@@ -107,11 +112,11 @@ class Drafter:
 
     # ── install and upgrade ───────────────────────────────────────────────────────────────────────────────────
 
-    def _bring(self, request: Request, temporary: Path) -> Draft:
+    def _bring(self, request: Request, temporary: Path, ahead: bool) -> Draft:
         package = self._verified(request, temporary)
         manifest, target = package.manifest, package.version
         live = self.store.all_live()
-        resolution = self._resolve(request, manifest, live)
+        resolution = self._resolve(request, manifest, live, ahead)
         old = live.get(target.plugin)
         self._refuse_strangers(manifest, live)
         pending, params = self._expansion(request, manifest, package.root, old)
@@ -129,6 +134,7 @@ class Drafter:
             prune=self._prunable(target, old),
             shelve=request.folder is None,
             expand=params,
+            start=self._fresh(target.plugin, old),
             older=request.force,
         )
         row = self._row(manifest, target, state, old)
@@ -148,17 +154,25 @@ class Drafter:
         download = source.fetch(plugin, request.version or "latest", temporary)
         return verify(download, tree, expected_sha256=request.sha256, policy=AllowUnsigned())
 
-    def _resolve(self, request: Request, manifest: Manifest, live: Mapping[str, Live]) -> Resolution:
+    def _fresh(self, plugin: str, old: Live | None) -> dict[str, Any]:
+        """Parameters of a start that finds no folder of the plugin's own, and nobody who would make it meanwhile."""
+        taken = (old is not None and old.active) or (self.settings.data / plugin).exists()
+        return {} if taken else {"fresh": True}
+
+    def _resolve(self, request: Request, manifest: Manifest, live: Mapping[str, Live], ahead: bool) -> Resolution:
         catalogue = self._catalogue() if manifest.requires else {}
         resolution = resolve(manifest, live, self.facts(), catalogue)
-        if resolution.needs and not request.inactive:
+        if not resolution.needs or request.inactive:
+            return resolution
+        if not (ahead and request.with_requirements):
             wanted = ", ".join(f"{plugin} {version}" for plugin, version in resolution.needs)
             raise Unresolvable(
                 f"{manifest.id} needs {wanted} to be installed and active first",
                 mend="repeat with --with-requirements to do that in the same go",
                 needs=[list(need) for need in resolution.needs],
             )
-        return resolution
+        first = (f"{_way(plugin, live)} {plugin} {version}" for plugin, version in resolution.needs)
+        return replace(resolution, warnings=(*resolution.warnings, f"before that: {', '.join(first)}"))
 
     def _catalogue(self) -> dict[str, list[Manifest]]:
         found: dict[str, list[Manifest]] = {}
@@ -174,10 +188,7 @@ class Drafter:
         manifest = self._wanted_manifest(request)
         live = self.store.all_live()
         resolution = resolve(manifest, live, self.facts(), self._catalogue())
-        return [
-            Request(Kind.ACTIVATE if plugin in live else Kind.INSTALL, plugin, version)
-            for plugin, version in resolution.needs
-        ]
+        return [Request(_way(plugin, live), plugin, version) for plugin, version in resolution.needs]
 
     def _wanted_manifest(self, request: Request) -> Manifest:
         if request.kind is Kind.ACTIVATE:
@@ -270,11 +281,11 @@ class Drafter:
 
     # ── the others ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _activate(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
-        manifest = parse(row.manifest)
-        self._resolve(request, manifest, live)
+    def _activate(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
+        resolution = self._resolve(request, parse(row.manifest), live, ahead)
         self.images.path(row.image)
-        plan = plans.activate(row)
+        plan = plans.activate(row, start=self._fresh(row.plugin, row))
+        plan = replace(plan, warnings=(*plan.warnings, *resolution.warnings))
         return Draft(plan, row, self._changed(row, State.ACTIVE))
 
     def _deactivate(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
@@ -294,7 +305,8 @@ class Drafter:
         manifest = parse(older["manifest"])
         resolve(manifest, live, self.facts(), {})
         target = Version(row.plugin, older["version"], older["sha256"], older["image"], older["source"])
-        plan = plans.bring(Kind.ROLLBACK, target, row, state=row.state, permissions=manifest.permissions)
+        fresh = self._fresh(row.plugin, row)
+        plan = plans.bring(Kind.ROLLBACK, target, row, state=row.state, permissions=manifest.permissions, start=fresh)
         back = self._row(manifest, target, row.state, row)
         return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
 
@@ -318,6 +330,11 @@ class Drafter:
         shared = images_in_use(self.store) - set(images)
         plan = plans.uninstall(row, request.data, tables, [image for image in images if image not in shared])
         return Draft(plan, row, None)
+
+
+def _way(plugin: str, live: Mapping[str, Live]) -> Kind:
+    """How a requirement comes to serve."""
+    return Kind.ACTIVATE if plugin in live else Kind.INSTALL
 
 
 def has_addon(root: Path) -> bool:

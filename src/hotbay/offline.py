@@ -6,11 +6,12 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hotbay import store
 from hotbay.activate import Image
-from hotbay.activate.context import PluginContext, Resources
+from hotbay.activate.context import PluginContext, Resources, Unread
 from hotbay.apply import Applier, Progress
 from hotbay.bench import grant_for
 from hotbay.catalog import Catalog
@@ -86,7 +87,8 @@ def change_settings(host: Any, plugin: str, changes: dict[str, Any], *, replace:
     row = host.store.get_live(plugin)
     image = Image(version_of(row), host.images.path(row.image), parse(row.manifest))
     schema = row.contributions.settings_schema
-    base = dict.fromkeys(host.vault.read(plugin)) if replace else {}
+    # The names alone: what is replaced need not be decrypted, so that a lost key can be mended like that.
+    base = dict.fromkeys(name for part in host.store.read_settings(plugin) for name in part) if replace else {}
 
     def validate(model: Any) -> dict[str, Any]:
         if model is None:
@@ -158,7 +160,7 @@ def context_maker(
                 data=settings.data / plugin,
                 engine=lambda: plugin_engine(settings.database_path, grant_for(image.manifest, registry.all_live())),
                 hub=hub or _NoHub(),
-                settings=vault.read(plugin),
+                settings=Unread(partial(vault.read, plugin)),
                 loop=asyncio.get_running_loop(),
             )
         )

@@ -82,13 +82,14 @@ def bring(
     prune: Sequence[str] = (),
     shelve: bool = True,
     expand: dict[str, Any] | None = None,
+    start: dict[str, Any] | None = None,
     older: bool = False,
 ) -> Plan:
     """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
 
-    `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` adds parameters to
-    that step; `shelve` is False when the plugin's folder has the content already; `older` allows an older version.
-    Raises Refused when the kind does not fit the live row.
+    `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` and `start`
+    add parameters to those steps; `shelve` is False when the plugin's folder has the content already; `older` allows
+    an older version. Raises Refused when the kind does not fit the live row.
     """
     _fits(kind, target, live, older=older)
     image = {"image": target.image}
@@ -99,7 +100,7 @@ def bring(
         steps.append(Step("hold", "hold the plugin's requests while its tables change"))
     if migrations:
         steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
-    steps.append(Step("start", "start and check it in every worker", image))
+    steps.append(Step("start", "start and check it in every worker", image | (start or {})))
     steps.append(Step("switch", _switch_text(target, live, state)))
     steps.append(Step("publish", "put its folder and addon_registry.json in place", right=True))
     if prune:
@@ -138,14 +139,14 @@ def _newer(target: Version, live: Live, *, older: bool) -> None:
         )
 
 
-def activate(live: Live, *, migrations: Sequence[str] = ()) -> Plan:
-    """Let an inactive plugin serve. Raises Refused when it does."""
+def activate(live: Live, *, migrations: Sequence[str] = (), start: dict[str, Any] | None = None) -> Plan:
+    """Let an inactive plugin serve; `start` adds parameters to that step. Raises Refused when it serves already."""
     if live.active and not live.problem:
         raise Refused(f"{live.plugin} is active already", unchanged=True)
     image = {"image": live.image}
     steps = [Step("expand", f"run migrations {', '.join(migrations)}", image)] if migrations else []
     steps += [
-        Step("start", "start and check it in every worker", image),
+        Step("start", "start and check it in every worker", image | (start or {})),
         Step("switch", f"serve {live.version} in every worker"),
         Step("publish", "rename its folder and write addon_registry.json", right=True),
     ]

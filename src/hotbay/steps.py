@@ -137,6 +137,19 @@ class Start:
             bench.cohort.workers.signal()
         else:
             withdraw(bench)
+        if any(step.verb == self.verb and step.params.get("fresh") for step in bench.plan.steps):
+            self._forget_files(bench)
+
+    def _forget_files(self, bench: Bench) -> None:
+        """Delete the plugin's own folder, which was not there before: what the start wrote into it."""
+
+        def let_go(status: Status) -> str:
+            said = status.of(bench.plugin).get("prepared", {})
+            return "busy" if said.get("operation") == bench.operation else "done"
+
+        if not any(step.verb == "hold" for step in bench.plan.steps):  # Who is held keeps it until that ends.
+            bench.cohort.gather(let_go, bench.settings.start_seconds + bench.settings.health_seconds)
+        shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
 
 
 def judge_prepared(status: Status, bench: Bench, failed: list[Record], found: list[Record]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from hotbay.activate import Host, Image, Limits
@@ -48,17 +49,23 @@ class LocalWorkshop:
         _run(self._with(image, call))
 
     def settings_model(self, image: Image, use: Callable[[Any], T]) -> T:
-        """Call `use` with the plugin's settings model (None when it has none) while its code is loaded."""
+        """Call `use` with the plugin's settings model (None when it has none) while its code is loaded.
+
+        The stored settings are not needed: they may be what is to be mended.
+        """
 
         async def call(generation: InProcessGeneration) -> T:
             return use(generation.capabilities.settings)
 
-        return _run(self._with(image, call))
+        return _run(self._with(image, call, settings=False))
 
-    async def _with(self, image: Image, work: Callable[[InProcessGeneration], Awaitable[T]]) -> T:
+    async def _with(
+        self, image: Image, work: Callable[[InProcessGeneration], Awaitable[T]], *, settings: bool = True
+    ) -> T:
         generation = self._runtime.create(image)
         try:
-            await in_thread(generation.load, self.settings.start_seconds, f"load {generation.plugin}")
+            load = partial(generation.load, settings=settings)
+            await in_thread(load, self.settings.start_seconds, f"load {generation.plugin}")
             return await work(generation)
         finally:
             await generation.stop()

@@ -159,6 +159,10 @@ def test_requirements(terminal: Terminal) -> None:
     terminal.offer("base")
     terminal.offer("shop", requires=["base>=1"])
     assert "--with-requirements" in terminal.run("install", "shop", code=5).stderr
+    assert "--with-requirements" in terminal.run("plan", "install", "shop", code=5).stderr
+    told = terminal.run("plan", "install", "shop", "--with-requirements").stdout
+    assert "warning: before that: install base 1.0.0" in told
+    assert terminal.state() == {}
     terminal.run("install", "shop", "--with-requirements")
     assert set(terminal.state()) == {"base", "shop"}
     assert "shop" in terminal.run("deactivate", "base", code=5).stderr

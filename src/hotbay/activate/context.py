@@ -32,9 +32,16 @@ class Hub(Protocol):
         """Call a published service of the generation that serves now."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Stored settings that are read at their first use: reading fails when a secret's key is lost."""
+
+    read: Callable[[], dict[str, Any]]
+
+
 @dataclass
 class Resources:
-    """What a context is made from."""
+    """What a context is made from; `settings` may be Unread."""
 
     plugin: str
     version: str
@@ -96,7 +103,13 @@ class PluginContext:
 
     @property
     def settings(self) -> Any:
-        """The validated settings."""
+        """The validated settings. Raises what reading them raises, if nobody has."""
+        return self.read_settings()
+
+    def read_settings(self) -> Any:
+        """Read the stored settings unless that was done. Raises StateError when a secret can't be decrypted."""
+        if isinstance(self._settings, Unread):
+            self._settings = self._settings.read()
         return self._settings
 
     def replace_settings(self, value: Any) -> None:

@@ -69,7 +69,7 @@ _data = click.option(
 @click.command(cls=Verb)
 @click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
 @_thing
-@_options(_bringing, _installing, _data, _force)
+@_options(_bringing, _installing, _needs, _data, _force)
 @pass_shell
 def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str, **wishes: Any) -> None:
     """Print the steps of an operation without taking any."""

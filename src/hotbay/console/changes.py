@@ -165,6 +165,7 @@ def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
         data=DataPolicy(body.data),
         restore=_export(hotbay, body.restore),
         inactive=body.inactive,
+        with_requirements=body.with_requirements,
         force=body.force,
     )
     made = hotbay.applier(actor).plan(wanted)

@@ -89,4 +89,5 @@ class PlanBody(Body):
     data: Literal["keep", "export", "purge"] = "export"
     restore: Annotated[str, StringConstraints(max_length=255)] = ""
     inactive: bool = False
+    with_requirements: bool = False
     force: bool = False
