@@ -356,3 +356,35 @@ async def test_background_work_ends_with_the_generation(create: Create) -> None:
 def test_job_names() -> None:
     assert job_name(Mark("every", "", 0.5), test_job_names) == "test_job_names (every 0.5 s)"
     assert job_name(Mark("cron", "* * * * *"), test_job_names) == "test_job_names (* * * * *)"
+
+
+async def test_unloading_takes_the_plugins_mappings_apart_and_leaves_the_hosts_alone(
+    create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import ModuleType
+
+    from sqlalchemy import Integer
+    from sqlalchemy import inspect as look
+    from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+    class Base(DeclarativeBase):
+        pass
+
+    class User(Base):
+        __tablename__ = "users"
+        id = mapped_column(Integer, primary_key=True)
+
+    host = ModuleType("the_host")
+    host.Base, host.User = Base, User  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "the_host", host)
+    text = (
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\nfrom the_host import Base as Theirs, User\n"
+        "class Base(DeclarativeBase): ...\nclass Note(Base):\n    __tablename__ = 'notes'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    generation = await run(create(files={"models.py": text, "__init__.py": "from .models import Note"}))
+    registry = sys.modules[f"{generation.private}.models"].Base.registry
+    assert list(registry.mappers)
+    assert await end(generation) == ()
+    assert list(registry.mappers) == []
+    assert look(User).local_table.name == "users"
