@@ -33,11 +33,24 @@ async def worker(engine: Engine) -> AsyncIterator[Worker]:
         yield made
 
 
+before_test: set[str] = set()
+
+
 def names() -> set[str]:
-    """The private packages of the generations that are in this process."""
+    """The private packages of the generations that came into this process since the test began."""
     import sys
 
-    return {name for name in sys.modules if name.startswith(f"{loader.PREFIX}shop_") and "." not in name}
+    found = {name for name in sys.modules if name.startswith(f"{loader.PREFIX}shop_") and "." not in name}
+    return found - before_test
+
+
+@pytest.fixture(autouse=True)
+def baseline() -> Iterator[None]:
+    """What earlier tests left is theirs."""
+    before_test.clear()
+    before_test.update(names())
+    yield
+    before_test.clear()
 
 
 # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -74,14 +74,15 @@ async def test_a_job_runs_again_and_again_on_one_of_two_workers(engine: Engine) 
 
 
 async def test_another_worker_takes_over(engine: Engine) -> None:
-    async with working(engine) as (one, jobs), working(engine) as (two, _):
-        await engine.install(files={"jobs.py": JOB})
-        await more(engine)
-        if leader(one, two) != [one]:
-            pytest.skip("the second worker was faster")
-        await jobs.stop()
-        number = two.generation().number
-        await until(lambda: f"1.0.0:{number}" in runs(engine))
+    async with working(engine) as (one, jobs):
+        await until(lambda: leader(one) == [one])  # before there is another that competes
+        async with working(engine) as (two, _):
+            await engine.install(files={"jobs.py": JOB})
+            await more(engine)
+            number = two.generation().number
+            assert f"1.0.0:{number}" not in runs(engine)
+            await jobs.stop()
+            await until(lambda: f"1.0.0:{number}" in runs(engine))
 
 
 async def test_after_an_upgrade_only_the_new_generations_job_runs(engine: Engine) -> None:
