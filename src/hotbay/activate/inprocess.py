@@ -71,12 +71,17 @@ class InProcessGeneration:
         backend = self._image.folder / "backend"
         return backend if backend.is_dir() else self._image.folder
 
-    def load(self) -> None:
-        """Import the backend and find what it offers; in a thread, never on the loop."""
+    def load(self, *, settings: bool = True) -> None:
+        """Import the backend and find what it offers; in a thread, never on the loop.
+
+        Without `settings` the stored ones are neither read nor validated: to mend them takes the model only.
+        """
+        if settings and self.context is not None:
+            self.context.read_settings()
         sdk.bind(self.private, self.context)
         failure: ActivationFailed | None = None
         try:
-            self._load()
+            self._load(settings)
         except ActivationFailed as error:
             failure = error.with_traceback(None)
             failure.__cause__ = failure.__context__ = None
@@ -85,13 +90,14 @@ class InProcessGeneration:
         if failure is not None:
             raise failure  # Outside the handler: the frames of the plugin's code would keep it alive.
 
-    def _load(self) -> None:
+    def _load(self, settings: bool) -> None:
         if self._has_code():
             loader.open_package(self.private, self.folder, self.plugin)
             self.capabilities = discover(self.private, self._image.manifest.backend.entry)
             check_times(self.capabilities)
             self._mounted = self._mount()
-        self._apply_settings()
+        if settings:
+            self._apply_settings()
         mounted = self._mounted
         self.app = mounted.app if mounted is not None else None
         self.contributions = self._contributions()
