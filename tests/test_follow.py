@@ -112,10 +112,10 @@ async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engi
     """Only the first to start succeeds: the plugin fails where its mark is there already."""
     text = """
         def start(context):
-            mark = context.data / "mark"
-            if mark.exists():
-                raise RuntimeError("second")
-            mark.write_text("")
+            try:
+                (context.data / "mark").touch(exist_ok=False)
+            except FileExistsError:
+                raise RuntimeError("second") from None
     """
     async with engine.worker() as other:
         with pytest.raises(ActivationFailed, match="second"):

@@ -89,6 +89,7 @@ class Follower(Hub):
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
+        self._told = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._fifo: Fifo | None = None
         self._changes: Changes
@@ -300,6 +301,9 @@ class Follower(Hub):
         self._leaving[plugin] = self._leaving.get(plugin, 0) + 1
         try:
             try:
+                # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._told.wait(), _BACKSTOP_SECONDS)
                 left = await serving.drain(self.settings.drain_seconds)
             except asyncio.CancelledError:  # The worker ends; the plugin's `stop` is run all the same.
                 left = await serving.drain(1.0)
@@ -385,6 +389,7 @@ class Follower(Hub):
     # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self) -> None:
+        self._told.clear()
         self._news.set()
 
     async def _report(self) -> None:
@@ -393,6 +398,8 @@ class Follower(Hub):
             await self._news.wait()
             self._news.clear()
             await asyncio.to_thread(self._publish, self.status())
+            if not self._news.is_set():
+                self._told.set()
 
     def _publish(self, status: Status) -> None:
         self.workers.write(status)
