@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from engine import Engine, Worker
 
+from engine import Engine, Worker
 from hotbay.errors import NotFound
 
 HOOKS = """

@@ -129,6 +129,19 @@ def test_a_cut_off_operation_is_closed_only_when_nobody_is_at_it(host: Terminal)
     assert findings(host) == []
 
 
+def test_an_operation_that_can_not_be_closed_says_why(host: Terminal) -> None:
+    registry = Store(load(host.config).database_path)
+    with registry.write() as connection:
+        journal.open_operation(connection, kind="deactivate", plugin="shop", actor="x", plan={}, verbs=[])
+    registry.close()
+    assert one(host, code=11)[2] == "operation 2: deactivate of shop was cut off"
+    host.run("doctor", "--fix", code=11)
+    assert (
+        one(host, code=11)[2]
+        == "operation 2: deactivate of shop can't be closed (KeyError: 'kind') since it was cut off"
+    )
+
+
 def test_tables_missing_kept_and_left_behind(host: Terminal) -> None:
     host.plugin("listed", database={"tables": ["my_list"]})
     folder = host.plugin("listed", database={"tables": ["my_list"]})

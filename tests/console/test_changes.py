@@ -166,6 +166,8 @@ def test_requirements_come_along_when_asked(desk: Desk) -> None:
     problem = desk.install("diary", status=409)
     assert problem["code"] == "unresolvable"
     assert problem["needs"] == [["notes", "1.0.0"]]
+    planned = desk.post("/plan", {"kind": "install", "addon_id": "diary", "with_requirements": True})
+    assert "before that: install notes 1.0.0" in planned["plan"]["warnings"]
     desk.install("diary", with_requirements=True)
     assert {row["id"] for row in desk.get("/installed")["addons"]} == {"diary", "notes"}
     refused = desk.client.delete(f"{MARKET}/uninstall/notes")
