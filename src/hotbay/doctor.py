@@ -180,10 +180,9 @@ def _operations(patient: Patient) -> Findings:
         else:
             how = "finish" if row["switched"] else "undo"
             reason = stuck_because(row)
-            mend = f"--fix will {how} it; so does the next start or operation"
-            if reason:
-                what, mend = f"{what} can't be closed ({reason}) since it", f"mend the cause; {mend}"
-            yield Finding("operations", ERROR, f"{what} was cut off", mend, row["plugin"], fixable=True)
+            stuck = f" and can't be closed: {reason}" if reason else ""
+            mend = f"{'mend the cause; ' if reason else ''}--fix will {how} it; so does the next start or operation"
+            yield Finding("operations", ERROR, f"{what} was cut off{stuck}", mend, row["plugin"], fixable=True)
 
 
 def _plugins(patient: Patient) -> Findings:
