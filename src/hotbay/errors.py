@@ -27,35 +27,9 @@ Codes are stable: scripts may test them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: where (`field`, `file`), what (`value`), which `rule` it breaks and how to mend it."""
-
-    field: str
-    rule: str
-    value: str = ""
-    file: str = ""
-    mend: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.file}: " if self.file else ""
-        got = f" (got {self.value})" if self.value else ""
-        mend = f"; {self.mend}" if self.mend else ""
-        return f"{place}{self.field}: {self.rule}{got}{mend}"
-
-    def to_json(self) -> dict[str, str]:
-        """The problem as flat JSON, for the API and `--json`."""
-        return {
-            "field": self.field,
-            "value": self.value,
-            "rule": self.rule,
-            "file": self.file,
-            "mend": self.mend,
-        }
+from hotbay_sdk.rules import Problem as Problem  # noqa: PLC0414 - re-exported: it belongs to the errors
 
 
 class HotbayError(Exception):

@@ -135,9 +135,7 @@ def _manifest(found: dict[str, bytes], paths: list[str]) -> Manifest:
     try:
         return parse(found[name], name)
     except ManifestError as error:
-        problems = tuple(
-            Problem(one.field, one.rule, value=one.value, file=one.file, mend=one.mend) for one in error.problems
-        )
+        problems = tuple(error.problems)
         count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
         raise InvalidManifest(f"{name} has {count}", problems=problems) from None
 

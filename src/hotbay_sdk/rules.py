@@ -42,7 +42,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """One breach of the manifest's format; the same members as `hotbay.errors.Problem`."""
+    """One thing that is wrong: where (`field`, `file`), what (`value`), which `rule` it breaks and how to mend it."""
 
     field: str
     rule: str
@@ -51,9 +51,20 @@ class Problem:
     mend: str = ""
 
     def __str__(self) -> str:
+        place = f"{self.file}: " if self.file else ""
         got = f" (got {self.value})" if self.value else ""
         mend = f"; {self.mend}" if self.mend else ""
-        return f"{self.file}: {self.field}: {self.rule}{got}{mend}"
+        return f"{place}{self.field}: {self.rule}{got}{mend}"
+
+    def to_json(self) -> dict[str, str]:
+        """The problem as flat JSON, for the API and `--json`."""
+        return {
+            "field": self.field,
+            "value": self.value,
+            "rule": self.rule,
+            "file": self.file,
+            "mend": self.mend,
+        }
 
 
 def text(rule: str, pattern: str = LINE, *, longest: int = 200, mend: str = "", least: int = 0) -> Schema:
