@@ -363,10 +363,13 @@ class Follower(Hub):
         """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
         if self.dispatcher.seen != self.beacon.raw:
             return  # A switch was committed a moment ago: the next pass knows whether the table wants it.
+        # Taken out first, so that no table adopts it; reported until its `stop` has run, for who cleans up after it.
+        generation, ready.generation = ready.generation, None
+        if generation is not None:
+            await self._discard(generation)
         if self._prepared.get(plugin) is ready:
             del self._prepared[plugin]
-        if ready.generation is not None:
-            await self._discard(ready.generation)
+        self._tell()
 
     def _apply_holds(self, rows: Mapping[str, Live], servings: Mapping[str, Serving]) -> None:
         for plugin, serving in servings.items():

@@ -16,7 +16,7 @@ from packaging.version import Version
 from hotbay import store
 from hotbay.apply import Applier
 from hotbay.draft import Request
-from hotbay.errors import HotbayError, LeaseHeld, Superseded
+from hotbay.errors import HotbayError, LeaseHeld, StateError, Superseded
 from hotbay.folder import digest
 from hotbay.folders import Found
 from hotbay.follow import Follower
@@ -110,6 +110,9 @@ class Registrar:
             # Another actor may have changed rows and folders while we waited for the lease: the wish must still stand.
             self.applier.run(request, unless=lambda: request not in self._wishes())
         except (LeaseHeld, Superseded):
+            return ""
+        except StateError as error:
+            log.error("the folder of %s has to wait: %s", request.plugin, error)  # Not its content's fault.
             return ""
         except HotbayError as error:
             log.error("the folder of %s was not brought in: %s", request.plugin, error)

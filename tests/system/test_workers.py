@@ -200,7 +200,7 @@ def test_after_a_restart_everything_is_as_before_and_loaded_when_first_used(tmp_
         assert {status.of("probe").get("loaded") for status in first.statuses()} == {False}
         assert "/api/v1/probe" in first.get("/openapi.json").json()["paths"]
         assert first.from_every_worker().keys() == first.pids()
-        assert {status.of("probe").get("loaded") for status in first.statuses()} == {True}
+        until(lambda: {status.of("probe").get("loaded") for status in first.statuses()} == {True})
     finally:
         first.stop()
 
