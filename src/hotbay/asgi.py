@@ -209,6 +209,7 @@ class Hotbay:
         await self.documents.keep(self._undocumented(), delay=0.0)
         await self.follower.stop()
         self.logs.close()
+        self.store.close()  # Its pool opens anew when it is asked again.
 
     def _declare(self) -> None:
         """Write the host's routes into the registry, so that the command line can see conflicts too."""
