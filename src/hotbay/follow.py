@@ -86,6 +86,7 @@ class Follower(Hub):
         self._drained: dict[str, int] = {}
         self._holds: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
+        self._retired: set[Serving] = set()
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -116,12 +117,12 @@ class Follower(Hub):
         if self._fifo is not None:
             asyncio.get_running_loop().remove_reader(self._fifo.fd)
             self._fifo.close()
-        servings = list(self.dispatcher.table.servings.values())
+        self._retired.update(self.dispatcher.table.servings.values())
         self.dispatcher.table = Table({})
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for serving in servings:
+        for serving in list(self._retired):  # What a task was leaving, or had not begun to when it was cancelled.
             if serving.generation is not None:
                 await serving.drain(1.0)
                 await serving.generation.stop()
@@ -204,6 +205,7 @@ class Follower(Hub):
             if old.plugin not in servings:
                 self.bus.unregister(old.plugin)
             old.retired = True
+            self._retired.add(old)
             old.release()
             self.keep(self._leave(old), f"leave {old.plugin}")
         for notify in self.on_change:
@@ -300,18 +302,16 @@ class Follower(Hub):
         plugin = serving.plugin
         self._leaving[plugin] = self._leaving.get(plugin, 0) + 1
         try:
-            try:
-                # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._told.wait(), _BACKSTOP_SECONDS)
-                left = await serving.drain(self.settings.drain_seconds)
-            except asyncio.CancelledError:  # The worker ends; the plugin's `stop` is run all the same.
-                left = await serving.drain(1.0)
+            # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), _BACKSTOP_SECONDS)
+            left = await serving.drain(self.settings.drain_seconds)
             if left:
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
-            generation, serving.generation = serving.generation, None
-            if generation is not None:
-                await self._discard(generation)
+            if serving.generation is not None:
+                await self._discard(serving.generation)
+            serving.generation = None
+            self._retired.discard(serving)
         finally:
             self._leaving[plugin] -= 1
             self._tell()
