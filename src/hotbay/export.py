@@ -20,6 +20,7 @@ from typing import Any
 
 from hotbay.catalogue import Catalogue, Entry, read_catalogue
 from hotbay.errors import BadInput, Conflict, MigrationFailed
+from hotbay.folder import fsync_dir
 from hotbay.grant import Grant, GuardDenied, fold, quote
 from hotbay.guard import guarded_connection_factory
 from hotbay.migrate import Transaction
@@ -76,7 +77,7 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
                 tables, rows = _fill(database, grant, target, {**meta, "plugin": grant.plugin})
             sha256, size = _seal(temporary), temporary.stat().st_size
             temporary.replace(out)
-            _sync(out.parent)
+            fsync_dir(out.parent)
     except (sqlite3.Error, OSError) as error:
         mend = "look at the space and rights of its folder"
         raise MigrationFailed(f"can't export {grant.plugin!r} to {out}: {error}", mend=mend) from error
@@ -101,14 +102,6 @@ def _seal(path: Path) -> str:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         os.fsync(stream.fileno())
     return digest
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _fill(database: Path, grant: Grant, target: sqlite3.Connection, meta: Mapping[str, Any]) -> tuple[int, int]:

@@ -204,11 +204,7 @@ def fresh(into: Path, *, durable: bool = True) -> Iterator[Path]:
 
 def fsync_dir(folder: Path) -> None:
     """Make the names in `folder` (new, renamed, removed) survive a crash of the machine."""
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    _fsync(folder, os.O_DIRECTORY)
 
 
 def fsync_tree(folder: Path) -> None:
@@ -224,7 +220,11 @@ def fsync_tree(folder: Path) -> None:
 
 
 def _fsync_file(file: Path) -> None:
-    number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    _fsync(file, os.O_NOFOLLOW)
+
+
+def _fsync(path: Path, flag: int) -> None:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flag)
     try:
         os.fsync(number)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,4 +109,3 @@ class Limits:
 
     start: float = 30.0
     health: float = 10.0
-    extra: dict[str, float] = field(default_factory=dict)
