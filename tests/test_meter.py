@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotbay.meter import Meter, Tally, borders, bucket, total, window
+from hotbay.meter import Meter, Meters, Tally, borders, bucket, total, window
 
 EXACT = 1 + 1e-12  # As floats are.
 NANOSECONDS = st.integers(0, 2**60) | st.integers(0, 10**9) | st.integers(0, 20_000)
@@ -174,3 +174,34 @@ def test_what_only_failed_is_counted_in_its_slot() -> None:
     made.fail("aborted")
     made.roll(began + 2)
     assert [item[2].failed for item in made.slots(began + 3)] == [1, 0]
+
+
+# ── a worker's meters ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_snapshot_is_what_was_counted_when_it_was_taken() -> None:
+    made = Meters()
+    made.of("shop").answered(perf_counter_ns())
+    made.of("idle")
+    told = made.snapshot("shop", "idle", "unknown")
+    made.of("shop").answered(perf_counter_ns())
+    said = json.loads(json.dumps(told()))
+    assert said["with"] == ["shop", "idle", "unknown"]
+    assert list(said["plugins"]) == ["shop"]
+    assert Tally.from_json(said["plugins"]["shop"]["total"]).requests == 1
+    assert sum(Tally.from_json(slot[2]).requests for slot in said["plugins"]["shop"]["slots"]) == 1
+    assert made.read()["shop"].requests == 2
+
+
+def test_slots_are_told_of_the_plugins_that_were_asked_for_only() -> None:
+    made = Meters()
+    for plugin in ("shop", "mail"):
+        made.of(plugin).fail("held")
+    said = made.snapshot("mail")()
+    assert {plugin: "slots" in told for plugin, told in said["plugins"].items()} == {"shop": False, "mail": True}
+
+
+def test_a_plugins_meter_is_the_same_while_it_comes_and_goes() -> None:
+    made = Meters()
+    assert made.of("shop") is made.of("shop")
+    assert made.of("shop") is not made.of("mail")

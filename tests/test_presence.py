@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hotbay.errors import LeaseHeld
-from hotbay.presence import Fifo, Lease, Status, Workers, ping, stopped
+from hotbay.presence import LOOK, MARK, TELL, Fifo, Lease, Status, Workers, ping, stopped
 
 HOLD = """
 import sys, time
@@ -299,3 +299,12 @@ def test_threads_wait_for_each_other(tmp_path: Path) -> None:
 def test_an_unreadable_note_of_the_holder_is_no_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "lease").write_text(text)
     assert Lease(tmp_path / "lease").holder() == {}
+
+
+def test_a_reader_hears_each_word_once_however_often_it_was_said(tmp_path: Path) -> None:
+    fifo = Fifo(tmp_path / "w-1.fifo")
+    for word in (LOOK, TELL + "shop", MARK, LOOK, TELL + "shop", TELL):
+        ping(fifo.path, word)
+    assert fifo.drain() == {LOOK, MARK, TELL, TELL + "shop"}
+    assert fifo.drain() == set()
+    fifo.close()

@@ -291,7 +291,7 @@ async def test_what_can_not_be_loaded_is_503_and_tried_again_later(
         assert answer.json()["code"] == "activation-failed"
         assert "no such module" not in answer.text, "visitors are not told of the inside"
     assert loads == [1], "a broken plugin is not imported on every request"
-    assert one.failures == 2
+    assert one.meter.read().failures == {"unavailable": 2}
     assert "no such module" in caplog.text
     one._retry_at = 0.0
     assert (await desk.get("/shop")).text == "mended"
@@ -319,7 +319,7 @@ async def test_an_exception_is_a_500_with_a_number_that_is_in_the_log(
     assert record.name == "hotbay.plugin.shop"
     assert body["error_id"] in record.getMessage()
     assert record.exc_info is not None
-    assert (one.requests, one.failures, one.flights) == (1, 1, set())
+    assert (one.meter.requests, one.meter.read().failures, one.flights) == (1, {"exception": 1}, set())
 
 
 async def test_an_exception_in_the_middle_breaks_the_answer_off(desk: Desk) -> None:
@@ -331,6 +331,69 @@ async def test_an_exception_in_the_middle_breaks_the_answer_off(desk: Desk) -> N
     desk.dispatcher.table = table(serving(app))
     with pytest.raises(ConnectionAbortedError, match="shop"):
         await desk.get("/shop")
+
+
+async def test_requests_and_failures_are_counted_by_kind(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        wish = scope["query_string"].decode()
+        if wish == "exception":
+            raise LookupError
+        status = int(wish or "200")
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        if status == 206:
+            raise LookupError
+        await send({"type": "http.response.body", "body": b""})
+        if status == 202:
+            raise LookupError  # In a background task.
+
+    one = serving(app)
+    desk.dispatcher.table = table(one)
+    for wish in ("", "404", "503", "500", "exception", "202"):
+        await desk.get(f"/shop?{wish}")
+    with pytest.raises(ConnectionAbortedError):
+        await desk.get("/shop?206")
+    found = one.meter.read()
+    assert (found.requests, found.failures) == (7, {"status": 2, "exception": 2, "aborted": 1})
+
+
+async def test_latency_is_the_time_to_the_head_of_the_answer_waiting_for_a_switch_included(desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await go.wait()
+        await send({"type": "http.response.body", "body": b""})
+
+    one = serving(slow)
+    desk.dispatcher.table = table(one)
+    one.hold()
+    asked = asyncio.create_task(desk.get("/shop"))
+    await asyncio.sleep(0.1)
+    one.release()
+    await until(lambda: one.meter.requests)
+    assert (one.meter.read().quantile(1) or 0) > 0.13
+    go.set()
+    await asked
+    assert one.meter.requests == 1
+
+
+async def test_websockets_are_counted_and_are_no_latency(desk: Desk) -> None:
+    async def chat(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await receive()
+        raise LookupError("no")
+
+    one = serving(chat)
+    desk.dispatcher.table = table(one)
+    socket = Socket()
+    running = socket.run(desk)
+    await until(lambda: socket.sent)
+    found = one.meter.read()
+    assert (found.sockets, found.requests, found.failures) == (1, 0, {})
+    socket.inbox.put_nowait({"type": "websocket.receive", "text": "x"})
+    await running
+    assert one.meter.read().failures == {"aborted": 1}
 
 
 async def test_an_exception_after_the_end_is_only_logged(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -388,7 +451,7 @@ async def test_held_requests_wait_and_then_see_the_newest_table(desk: Desk) -> N
     old.release()
     old.release()
     assert {answer.text for answer in await asyncio.gather(*asked)} == {"new"}
-    assert old.requests == 0
+    assert old.meter.requests == 0
 
 
 async def test_a_hold_that_takes_too_long_is_503_with_retry_after(tmp_path: Path) -> None:
@@ -402,6 +465,7 @@ async def test_a_hold_that_takes_too_long_is_503_with_retry_after(tmp_path: Path
     socket = Socket()
     await socket.run(desk)
     assert [message["code"] for message in socket.sent] == [1013]
+    assert one.meter.read().failures == {"held": 2}
     desk.dispatcher.beacon.close()
 
 
@@ -495,6 +559,7 @@ async def test_at_the_deadline_an_unbegun_answer_is_503_with_retry_after(desk: D
     assert await one.drain(0.01) == 1
     answer = await asked
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "drained", "1")
+    assert one.meter.read().failures == {"drained": 1}
 
 
 async def test_what_a_cancelled_request_still_says_is_not_sent(desk: Desk) -> None:

@@ -24,8 +24,9 @@ from hotbay.beacon import Beacon, is_odd
 from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
+from hotbay.meter import Meters
 from hotbay.model import Live
-from hotbay.presence import Fifo, Status, Workers
+from hotbay.presence import MARK, TELL, Fifo, Status, Workers
 from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
 from hotbay.settings import Settings
@@ -34,6 +35,7 @@ from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
+_SLOT_SECONDS = 5.0
 _ODD_SECONDS = 1.0
 
 
@@ -78,6 +80,7 @@ class Follower(Hub):
         self.on_change: list[Callable[[], None]] = []
         self.runtime: Runtime | None = None
         self.leads_jobs = False
+        self.meters = Meters()
         self.proofs: dict[str, tuple[str, ...]] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
@@ -91,6 +94,7 @@ class Follower(Hub):
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._told = asyncio.Event()
+        self._asked: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._fifo: Fifo | None = None
         self._changes: Changes
@@ -108,6 +112,7 @@ class Follower(Hub):
         # An actor that finds the pipe finds the status as well.
         await asyncio.to_thread(self._publish, self.status())
         self.keep(self._report(), "hotbay report")
+        self.keep(self._report_meters(), "hotbay meters")
         self.keep(self._follow(), "hotbay follow")
         self.keep(self._load_eager(), "hotbay eager plugins")
 
@@ -140,14 +145,23 @@ class Follower(Hub):
         return task
 
     def _pinged(self) -> None:
-        if self._fifo is not None:
-            self._fifo.drain()
-        self._wake.set()
+        words = self._fifo.drain() if self._fifo is not None else set()
+        if MARK in words:
+            self.meters.roll()
+        asked = {word for word in words if word.startswith(TELL)}
+        for word in asked:
+            self._asked.put_nowait(word.removeprefix(TELL))
+        if words - {MARK, *asked}:
+            self._wake.set()
 
     async def _follow(self) -> None:
+        rolled = 0.0
         while not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
+            if time.monotonic() - rolled > _SLOT_SECONDS:
+                self.meters.roll()
+                rolled = time.monotonic()
             if not self._wake.is_set() and not self._changes.any():
                 continue
             self._wake.clear()
@@ -215,7 +229,7 @@ class Follower(Hub):
         if old is not None and old.live.revision == row.revision and old.live.image == row.image:
             old.live = row
             return old
-        serving = Serving(row, self._load)
+        serving = Serving(row, self._load, self.meters.of(row.plugin))
         ready = self._prepared.get(row.plugin)
         if ready is not None and ready.generation is not None and ready.image == row.image:
             serving.generation = ready.generation
@@ -404,6 +418,18 @@ class Follower(Hub):
             if not self._news.is_set():
                 self._told.set()
 
+    async def _report_meters(self) -> None:
+        """Tell what the meters counted, when somebody asks; all who asked meanwhile get one answer."""
+        while True:
+            plugins = [await self._asked.get()]
+            while not self._asked.empty():
+                plugins.append(self._asked.get_nowait())
+            await asyncio.to_thread(self._publish_meters, self.meters.snapshot(*plugins))
+
+    def _publish_meters(self, told: Callable[[], dict[str, Any]]) -> None:
+        self.workers.write_meters(self.worker, told())
+        self.workers.tell_actors()
+
     def _publish(self, status: Status) -> None:
         self.workers.write(status)
         self.workers.tell_actors()
@@ -450,8 +476,8 @@ def _serving_status(serving: Serving) -> dict[str, Any]:
         "loaded": generation is not None,
         "generation": generation.number if generation is not None else 0,
         "in_flight": len(serving.flights),
-        "requests": serving.requests,
-        "failures": serving.failures,
+        "requests": serving.meter.requests,
+        "failures": serving.meter.failed,
         "held": serving.held,
         "problem": str(serving.problem) if serving.problem is not None else "",
     }

@@ -12,7 +12,7 @@ true value and 0.13 µs, as a rule by about 2 %.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter_ns
 from typing import Any, TypeVar
@@ -109,15 +109,14 @@ class Meter:
     """One plugin's counters in one worker. Belongs to the worker's event loop.
 
     Time is cut into slots by `roll`: when a change begins or ends, and every few seconds. What was counted in the last
-    slots can be told apart; older ones are added up.
+    slots can be told apart; older ones are added up. `requests` and `failed` count since the worker began.
     """
 
-    __slots__ = ("_counts", "_failures", "_older", "_rolled", "_slots", "_sockets", "noted", "since")
+    __slots__ = ("_counts", "_failures", "_older", "_rolled", "_slots", "_sockets", "failed", "requests", "since")
 
     def __init__(self) -> None:
-        self.noted = 0
+        self.requests = self.failed = self._rolled = 0
         self.since = monotonic()
-        self._rolled = 0
         self._counts = [0] * _BUCKETS
         self._failures: dict[str, int] = {}
         self._sockets = 0
@@ -131,23 +130,23 @@ class Meter:
         units = ((perf_counter_ns() - began) >> 7) + 8  # `bucket`, without a call
         bits = units.bit_length()
         self._counts[(bits << 3) + (units >> (bits - 4))] += 1
-        self.noted += 1
+        self.requests += 1
 
     def accepted(self) -> None:
         """A WebSocket was accepted."""
         self._sockets += 1
-        self.noted += 1
 
     def fail(self, kind: str) -> None:
         """A request or connection failed; see Tally for the kinds."""
         self._failures[kind] = self._failures.get(kind, 0) + 1
-        self.noted += 1
+        self.failed += 1
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def roll(self, now: float) -> None:
         """Begin a new slot at `now` (`time.monotonic`). Does nothing right after another one, or if nothing came."""
-        if self.noted == self._rolled:
+        noted = self.requests + self.failed
+        if noted == self._rolled and not self._sockets:
             self.since = now
             return
         if now - self.since < _SHORTEST:
@@ -156,7 +155,7 @@ class Meter:
         if len(self._slots) > _SLOTS:
             self._older = total((self._older, self._slots.popleft()[2]))
         self._counts, self._failures, self._sockets = [0] * _BUCKETS, {}, 0
-        self.since, self._rolled = now, self.noted
+        self.since, self._rolled = now, noted
 
     def _current(self) -> Tally:
         counts = {index: count for index, count in enumerate(self._counts) if count}
@@ -170,7 +169,55 @@ class Meter:
         """All that was counted since the worker began."""
         return total((self._older, *(tally for _, _, tally in self._slots), self._current()))
 
+    def kept(self) -> tuple[Tally, tuple[Slot, ...]]:
+        """What is older than the slots, and the slots; the present one included."""
+        return self._older, (*self._slots, (self.since, monotonic(), self._current()))
+
 
 def window(slots: Iterable[Slot], start: float, end: float) -> Tally:
     """What was counted between two moments: the slots whose middle lies between them."""
     return total(tally for since, until, tally in slots if start <= (since + until) / 2 < end)
+
+
+class Meters:
+    """The meters of one worker, one a plugin, kept while the plugin comes and goes."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, Meter] = {}
+
+    def of(self, plugin: str) -> Meter:
+        """The meter of a plugin; a new one at first."""
+        return self._meters.setdefault(plugin, Meter())
+
+    def roll(self) -> None:
+        """Begin a new slot in every meter that counted something."""
+        now = monotonic()
+        for meter in self._meters.values():
+            meter.roll(now)
+
+    def read(self) -> dict[str, Tally]:
+        """What each plugin's requests came to since the worker began; plugins without requests are left out."""
+        return {plugin: meter.read() for plugin, meter in self._meters.items() if meter.requests or meter.failed}
+
+    def snapshot(self, *with_slots: str) -> Callable[[], dict[str, Any]]:
+        """What makes JSON of all that was counted up to now, with the last slots of some plugins.
+
+        The JSON may be made in another thread, later: that takes longer than the snapshot.
+        """
+        self.roll()
+        now = monotonic()
+        kept = {plugin: meter.kept() for plugin, meter in self._meters.items() if meter.requests or meter.failed}
+        return lambda: {
+            "at": now,
+            "with": with_slots,
+            "plugins": {
+                plugin: _told(older, slots, whole=plugin in with_slots) for plugin, (older, slots) in kept.items()
+            },
+        }
+
+
+def _told(older: Tally, slots: Sequence[Slot], *, whole: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {"total": total((older, *(tally for _, _, tally in slots))).to_json()}
+    if whole:
+        told["slots"] = [(since, until, tally.to_json()) for since, until, tally in slots]
+    return told

@@ -37,11 +37,13 @@ class Fifo:
         self.fd = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         hidden.rename(path)
 
-    def drain(self) -> None:
-        """Forget all pings so far."""
+    def drain(self) -> set[str]:
+        """The words of all pings so far, each once; they are forgotten."""
+        said = b""
         with suppress(BlockingIOError):
-            while os.read(self.fd, 4096):
-                pass
+            while piece := os.read(self.fd, 4096):
+                said += piece
+        return set(said.decode("ascii", "replace").split(";")) - {""}
 
     def wait(self, seconds: float) -> None:
         """Wait for a ping, at most `seconds`."""
@@ -60,8 +62,17 @@ class Fifo:
             self.path.unlink()
 
 
-def ping(path: Path) -> bool:
-    """Wake the reader of a FIFO; False when nobody reads it."""
+LOOK = "!"
+MARK = "|"
+TELL = "?"
+
+
+def ping(path: Path, word: str = LOOK) -> bool:
+    """Wake the reader of a FIFO; False when nobody reads it.
+
+    Words to a worker: LOOK at the rows, MARK the time in the meters, TELL what they counted (followed by the id of a
+    plugin whose slots are wanted too, or by nothing).
+    """
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -69,7 +80,7 @@ def ping(path: Path) -> bool:
             return False
         raise
     try:
-        os.write(fd, b"!")
+        os.write(fd, f"{word};".encode("ascii"))
     except BlockingIOError:
         pass  # The pipe is full of pings: the reader will wake.
     except BrokenPipeError:
@@ -110,9 +121,20 @@ class Workers:
     def write(self, status: Status) -> None:
         """Publish a worker's status, atomically."""
         target = self.folder / f"{status.worker}.json"
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(status.__dict__, separators=(",", ":")), encoding="utf-8")
-        temporary.replace(target)
+        _replace(target, target.with_suffix(".tmp"), status.__dict__)
+
+    def write_meters(self, worker: str, data: dict[str, Any]) -> None:
+        """Publish what a worker's meters counted, atomically."""
+        target = self.folder / f"{worker}.meters"
+        _replace(target, target.with_suffix(".meters.tmp"), data)
+
+    def read_meters(self, worker: str) -> dict[str, Any]:
+        """What a worker's meters counted when it was asked last; {} when it never was."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / f"{worker}.meters").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
 
     def read(self, worker: str) -> Status | None:
         """A worker's last status; None when it has none."""
@@ -121,11 +143,11 @@ class Workers:
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def signal(self) -> list[str]:
+    def signal(self, word: str = LOOK) -> list[str]:
         """Wake all workers; return the names of those that are there. Traces of dead ones are removed."""
         present = []
         for path in sorted(self.folder.glob("w-*.fifo")):
-            if ping(path):
+            if ping(path, word):
                 present.append(path.stem)
             else:
                 self.forget(path.stem)
@@ -140,7 +162,7 @@ class Workers:
 
     def forget(self, worker: str) -> None:
         """Remove a worker's traces."""
-        for suffix in (".fifo", ".json", ".tmp"):
+        for suffix in (".fifo", ".json", ".tmp", ".meters", ".meters.tmp"):
             with suppress(FileNotFoundError):
                 (self.folder / f"{worker}{suffix}").unlink()
 
@@ -148,6 +170,11 @@ class Workers:
         """The status of each worker that is there."""
         found = (self.read(worker) for worker in self.signal())
         return [status for status in found if status is not None]
+
+
+def _replace(target: Path, temporary: Path, data: dict[str, Any]) -> None:
+    temporary.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
+    temporary.replace(target)
 
 
 def stopped(pid: int) -> bool:

@@ -16,11 +16,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import perf_counter_ns
 from typing import Any
 
 from hotbay.activate import App, Generation, Message, Receive, Scope, Send
 from hotbay.beacon import Beacon
 from hotbay.errors import ActivationFailed, HotbayError
+from hotbay.meter import Meter
 from hotbay.model import Live
 
 log = logging.getLogger("hotbay.serve")
@@ -36,24 +38,43 @@ async def _nothing() -> None:
 class Flight:
     """One request, connection or job that a generation is working on."""
 
-    __slots__ = ("_send", "ended", "finished", "kind", "started", "task")
+    __slots__ = ("_began", "_meter", "_send", "ended", "failed", "finished", "kind", "started", "task")
 
-    def __init__(self, kind: str, send: Send | None = None) -> None:
+    def __init__(self, kind: str, send: Send | None = None, meter: Meter | None = None, began: int = 0) -> None:
         self.kind = kind
         self.task = asyncio.current_task()
-        self.started = self.finished = self.ended = False
+        self.started = self.finished = self.ended = self.failed = False
         self._send = send
+        self._meter = meter
+        self._began = began or perf_counter_ns()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, and remember how far the answer is. Not `async`: it costs a coroutine a message less."""
         if self.ended or self._send is None:
             return _nothing()
         kind = message["type"]
-        if kind in ("http.response.start", "websocket.accept"):
+        if kind == "http.response.body":
+            if not message.get("more_body"):
+                self.finished = True
+        elif kind == "http.response.start":
             self.started = True
-        elif kind == "websocket.close" or (kind == "http.response.body" and not message.get("more_body")):
+            if self._meter is not None:
+                self._meter.answered(self._began)
+            if message["status"] >= 500 and not self.failed:
+                self.fail("status")
+        elif kind == "websocket.accept":
+            self.started = True
+            if self._meter is not None:
+                self._meter.accepted()
+        elif kind == "websocket.close":
             self.finished = True
         return self._send(message)
+
+    def fail(self, kind: str) -> None:
+        """Count this as a failure, once."""
+        if not self.failed and self._meter is not None:
+            self._meter.fail(kind)
+        self.failed = True
 
     async def end(self) -> None:
         """Close politely: a WebSocket with 1012 (service restart), a stream with its end; then cancel the work."""
@@ -71,20 +92,23 @@ class Flight:
         elif self.started:
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
+            self.fail("drained")
             problem = {"status": 503, "code": "drained", "detail": "the plugin was changed; please ask again"}
             await respond_json(self.send, 503, problem, retry_after=1)
 
 
 class Serving:
-    """One revision of one plugin in this worker: loaded, or loaded at its first use."""
+    """One revision of one plugin in this worker: loaded, or loaded at its first use. `meter` is the plugin's."""
 
-    def __init__(self, live: Live, load: Callable[[Serving], Awaitable[Generation]]) -> None:
+    def __init__(
+        self, live: Live, load: Callable[[Serving], Awaitable[Generation]], meter: Meter | None = None
+    ) -> None:
         self.live = live
+        self.meter = meter or Meter()
         self.generation: Generation | None = None
         self.retired = False
         self.problem: HotbayError | None = None
         self.flights: set[Flight] = set()
-        self.requests = self.failures = 0
         self._load = load
         self._loading: asyncio.Task[Generation] | None = None
         self._gate: asyncio.Event | None = None
@@ -178,10 +202,9 @@ class Serving:
         if not self.flights and self._idle is not None:
             self._idle.set()
 
-    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request or connection with this generation."""
-        self.requests += 1
-        flight = Flight(scope["type"], send)
+    async def run(self, scope: Scope, receive: Receive, send: Send, began: int = 0) -> None:
+        """Answer one request or connection with this generation; it came at `began` (`perf_counter_ns`), or now."""
+        flight = Flight(scope["type"], send, self.meter, began)
         self.flights.add(flight)
         try:
             generation = self.generation or await self.ready()
@@ -201,7 +224,7 @@ class Serving:
             self._landed(flight)
 
     async def _unavailable(self, flight: Flight, error: HotbayError) -> None:
-        self.failures += 1
+        flight.fail("unavailable")
         body = {
             "status": 503,
             "code": error.code,
@@ -211,7 +234,7 @@ class Serving:
         await self._answer(flight, 503, body)
 
     async def _broken(self, flight: Flight, error: Exception) -> None:
-        self.failures += 1
+        flight.fail("aborted" if flight.started and not flight.finished else "exception")
         number = uuid.uuid4().hex[:12]
         logging.getLogger(f"hotbay.plugin.{self.plugin}").error("error %s", number, exc_info=error)
         detail = f"{self.plugin} failed on this request; the administrator finds it in its log as {number}"
@@ -332,7 +355,7 @@ class Dispatcher:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, otherwise: App) -> None:
         """Answer with the generation that is current when the request is let through; else with `otherwise`."""
-        path = route_path(scope)
+        path, began = route_path(scope), perf_counter_ns()
         deadline = time.monotonic() + self._hold_seconds
         while True:
             if self.beacon.raw != self.seen:
@@ -343,10 +366,11 @@ class Dispatcher:
             with suppress(TimeoutError):
                 await serving.released(max(0.0, deadline - time.monotonic()))
             if time.monotonic() >= deadline:
+                serving.meter.fail("held")
                 await _give_up(scope, send)
                 return
         if serving is not None:
-            await serving.run(scope, receive, send)
+            await serving.run(scope, receive, send, began)
         else:
             await self._absent(path, scope, receive, send, otherwise)
 

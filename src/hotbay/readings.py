@@ -1,0 +1,77 @@
+"""What the meters of all workers say: asks, waits for a moment, adds up."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hotbay.meter import Slot, Tally, total
+from hotbay.presence import TELL, Fifo, Workers, stopped
+
+_TURN_SECONDS = 0.05
+_PING_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One worker's meters: totals since it began, by plugin, and the last slots of the plugin that was asked for.
+
+    `fresh` is False for a worker that did not answer in time: then this is what it said before, or nothing.
+    """
+
+    worker: str
+    fresh: bool
+    tallies: Mapping[str, Tally]
+    slots: tuple[Slot, ...] = ()
+
+
+def readings(workers: Workers, plugin: str = "", seconds: float = 1.0) -> list[Reading]:
+    """Ask every worker that is there, and wait for their answers at most `seconds`.
+
+    With `plugin` each answer has the slots of that plugin, too. Workers that are stopped are not waited for.
+    """
+    fifo = Fifo(workers.fifo(f"a-{os.getpid()}-{uuid.uuid4().hex[:6]}"))
+    try:
+        asked = time.monotonic()
+        found: dict[str, Reading] = {}
+        names, pinged = list[str](), 0.0
+        while (moment := time.monotonic()) - asked < seconds:
+            if moment - pinged >= _PING_SECONDS:  # Again and again: an answer to somebody else may overwrite ours.
+                names, pinged = workers.signal(TELL + plugin), moment
+            found |= {name: _read(workers, name, plugin, asked) for name in names if not _fresh(found, name)}
+            if all(_fresh(found, name) or _stopped(workers, name) for name in names):
+                break
+            fifo.wait(_TURN_SECONDS)
+    finally:
+        fifo.close()
+    return [found[name] for name in names]
+
+
+def _fresh(found: Mapping[str, Reading], name: str) -> bool:
+    return name in found and found[name].fresh
+
+
+def _stopped(workers: Workers, name: str) -> bool:
+    status = workers.read(name)
+    return status is not None and stopped(status.pid)
+
+
+def _read(workers: Workers, name: str, plugin: str, asked: float) -> Reading:
+    said = workers.read_meters(name)
+    plugins = said.get("plugins", {})
+    fresh = said.get("at", 0.0) >= asked and (not plugin or plugin in said["with"])
+    tallies = {item: Tally.from_json(about["total"]) for item, about in plugins.items()}
+    slots = plugins.get(plugin, {}).get("slots", ())
+    return Reading(name, fresh, tallies, tuple((since, until, Tally.from_json(item)) for since, until, item in slots))
+
+
+def by_plugin(found: Iterable[Reading]) -> dict[str, Tally]:
+    """The totals of all workers, by plugin."""
+    parts: dict[str, list[Tally]] = {}
+    for reading in found:
+        for plugin, tally in reading.tallies.items():
+            parts.setdefault(plugin, []).append(tally)
+    return {plugin: total(tallies) for plugin, tallies in sorted(parts.items())}
