@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from hotbay import model
 from hotbay.activate import Mounted
 from hotbay.errors import ActivationFailed
+from hotbay.straight import straight
 
 
 class FrameworkHost:
@@ -43,7 +44,7 @@ class FrameworkHost:
         outer, routes = self._included(router, prefix)
         if prefix and routes and all(route.path.startswith(f"{prefix}{prefix}/") for route in routes):
             outer, routes = self._included(router, "")  # The plugin wrote the host's prefix itself.
-        app = _direct(outer) if self._app is not None else _complete(outer)
+        app = straight(outer) if self._app is not None else _complete(outer)
         return Mounted(app, routes, (), lambda: _document(outer))
 
     def _included(self, router: APIRouter, prefix: str) -> tuple[APIRouter, tuple[model.Route, ...]]:
@@ -70,17 +71,6 @@ class FrameworkHost:
             from hotbay.serve import respond_json
 
             await respond_json(send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
-
-
-def _direct(outer: APIRouter) -> Any:
-    """How a router is called after the table has matched the path: without matching a second time, where that works.
-
-    FastAPI since 0.138 keeps an included router as one route, whose `handle` finds the route inside, or answers 405.
-    """
-    only: Any = outer.routes[0] if len(outer.routes) == 1 else None
-    if not hasattr(only, "effective_candidates") or list(only.effective_low_priority_routes()):
-        return outer
-    return only.handle
 
 
 def _document(router: APIRouter) -> dict[str, Any]:
