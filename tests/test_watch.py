@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from engine import Engine
 from hotbay.model import Kind, State
@@ -26,8 +27,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def registrar(engine: Engine) -> Registrar:
-    return Registrar(engine.host.applier)
+def registrar(engine: Engine) -> Iterator[Registrar]:
+    made = Registrar(engine.host.applier)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -50,6 +53,20 @@ def edit(file: Path, text: str) -> None:
     before = file.stat().st_mtime_ns if file.exists() else 0
     file.write_text(text)
     os.utime(file, ns=(before + 10_000_000, before + 10_000_000))
+
+
+async def test_a_look_that_finds_what_the_last_one_found_asks_for_no_rows(
+    engine: Engine, registrar: Registrar, plugins: Path
+) -> None:
+    await engine.install()
+    looks(registrar)
+    asked: list[str] = []
+    event.listen(engine.host.store.engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
+    assert looks(registrar) == []
+    assert asked == []
+    edit(plugins / "shop" / "README.md", "another text")
+    assert looks(registrar) == ["upgrade shop"]
+    assert asked
 
 
 async def test_renaming_deactivates_and_activates(engine: Engine, registrar: Registrar, plugins: Path) -> None:
@@ -203,6 +220,7 @@ def test_what_was_refused_is_tried_again_after_a_restart(engine: Engine, registr
     assert looks(again, 5) == [], "the refusal is written down"
     again.forgive()
     assert looks(again, 5) == ["refused install shop"]
+    again.close()
 
 
 def test_a_refused_folder_is_tried_again_under_its_other_name(

@@ -34,14 +34,24 @@ class Found:
 
     def stamp(self) -> tuple[int, int]:
         """A cheap fingerprint of the content: newest change (ns) and number of files; for noticing, not for proof."""
-        newest, count = self.path.stat().st_mtime_ns, 0
-        for top, folders, files in os.walk(self.path):
-            folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
-            for name in [*folders, *files]:
-                with suppress(FileNotFoundError):
-                    newest = max(newest, os.lstat(Path(top, name)).st_mtime_ns)
-                    count += 1
-        return newest, count
+        return _newest(os.fspath(self.path), self.path.stat().st_mtime_ns)
+
+
+def _newest(folder: str, newest: int) -> tuple[int, int]:
+    """The newest change in a tree, at least `newest`, and its number of entries. A worker asks this every second."""
+    count = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            below = entry.is_dir(follow_symlinks=False)
+            if below and (entry.name == "__pycache__" or entry.name.startswith(".")):
+                continue
+            with suppress(FileNotFoundError):
+                newest = max(newest, entry.stat(follow_symlinks=False).st_mtime_ns)
+                count += 1
+            if below:
+                newest, more = _newest(entry.path, newest)
+                count += more
+    return newest, count
 
 
 class Folders:

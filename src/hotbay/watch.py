@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from hotbay.model import Kind, Live
 from hotbay.package import read_manifest
 from hotbay.presence import Lease
 from hotbay.settings import Settings
+from hotbay.store import Changes
 
 log = logging.getLogger("hotbay.watch")
 _DEEP_SECONDS = 1.0
@@ -44,13 +46,27 @@ class Registrar:
         self.applier = applier
         self._seen: dict[str, Seen] = {}
         self._settling: dict[str, tuple[int, int]] = {}
+        self._changes = Changes(applier.store.path)
+        self._settled: dict[str, Any] | None = None
 
     def look(self) -> list[str]:
         """One pass; answers what was done (for tests and the log). A folder that is still being written waits."""
-        return [done for request in self._wishes() if (done := self._carry_out(request))]
-
-    def _wishes(self) -> list[Request]:
         folders = self.applier.folders.scan()
+        stamps = {name: (item.path, item.stamp()) for name, item in folders.items()}
+        # Most looks find what the last one found. Reading the rows costs a hundred times as much as seeing that.
+        if not self._changes.any() and stamps == self._settled:
+            return []
+        self._settled = None
+        wishes = self._wishes(folders)
+        if not wishes and not self._settling:
+            self._settled = stamps
+        return [done for request in wishes if (done := self._carry_out(request))]
+
+    def close(self) -> None:
+        """Close the connection that sees changes; safe to repeat."""
+        self._changes.close()
+
+    def _wishes(self, folders: Mapping[str, Found]) -> list[Request]:
         rows = self.applier.store.all_live()
         if rows and not folders and not self.applier.folders.read_registry():
             log.error("%s is empty: it was lost, not emptied; nothing is uninstalled", self.applier.folders.root)
@@ -64,7 +80,8 @@ class Registrar:
         try:
             content = self._content(found, known=row is not None)
         except (HotbayError, OSError) as error:
-            self._refuse(found.plugin, "unreadable", str(error))
+            if refusal is None or refusal["problem"] != str(error):
+                self._refuse(found.plugin, "unreadable", str(error))
             return None
         # The same content was refused before: it is not tried again until it changes or is renamed.
         if not content or (refusal is not None and refusal["digest"] == f"{content}:{found.active}"):
@@ -108,7 +125,7 @@ class Registrar:
     def _carry_out(self, request: Request) -> str:
         try:
             # Another actor may have changed rows and folders while we waited for the lease: the wish must still stand.
-            self.applier.run(request, unless=lambda: request not in self._wishes())
+            self.applier.run(request, unless=lambda: request not in self._wishes(self.applier.folders.scan()))
         except (LeaseHeld, Superseded):
             return ""
         except StateError as error:
@@ -158,6 +175,7 @@ class Watch:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+        self.registrar.close()
 
     async def _watch(self) -> None:
         deep, stamp = 0.0, -1
