@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from hotbay.straight import straight
+from hotbay.frameworks import paths_of
+from hotbay.straight import Straight, straight
 from plugs import client
 
 
@@ -121,6 +122,30 @@ def strange() -> APIRouter:
     return router
 
 
+def adding() -> APIRouter:
+    """Inclusions that add more than a prefix, one inside the other."""
+    router = APIRouter(prefix="/adding")
+    tenant = APIRouter()
+    tenant.add_api_route("/name", lambda tenant: tenant)
+    router.include_router(tenant, prefix="/of/{tenant}")
+    plain = APIRouter()
+    plain.add_api_route("/text", lambda: "text")
+    router.include_router(plain, prefix="/plain", default_response_class=PlainTextResponse)
+    small = APIRouter()
+
+    @small.post("/body")
+    async def body(item: Item) -> Item:
+        return item
+
+    locked = APIRouter()
+    locked.add_api_route("/door", lambda: "inside")
+    router.include_router(locked, dependencies=[Depends(allowed)])
+    middle = APIRouter(prefix="/middle")
+    middle.include_router(small, prefix="/small")
+    router.include_router(middle, max_body_size=30)
+    return router
+
+
 def outer(router: APIRouter, prefix: str = "/api", provider: Any = None) -> APIRouter:
     found = APIRouter(dependency_overrides_provider=provider)
     found.include_router(router, prefix=prefix)
@@ -131,7 +156,7 @@ def hosts(router: Any) -> tuple[FastAPI, FastAPI]:
     """FastAPI's own way, and ours."""
     own, ours = FastAPI(), FastAPI()
     own.include_router(router(), prefix="/api")
-    ours.router.routes.append(Mount("", straight(outer(router(), provider=ours))))
+    ours.router.routes.append(Mount("", straight(outer(router(), provider=ours), ours)))
     return own, ours
 
 
@@ -166,6 +191,13 @@ ASKED = [
     ("GET", "/api/shop/after/inner", {}),
     ("GET", "/api/shop/broken/http", {}),
     ("GET", "/api/shop/none/of/these", {}),
+    ("GET", "/api/adding/of/acme/name", {}),
+    ("GET", "/api/adding/plain/text", {}),
+    ("GET", "/api/adding/door", {}),
+    ("GET", "/api/adding/door", {"headers": {"x-key": "open"}}),
+    ("POST", "/api/adding/middle/small/body", {"json": {"name": "x"}}),
+    ("POST", "/api/adding/middle/small/body", {"json": {"name": "x" * 40}}),
+    ("PUT", "/api/adding/middle/small/body", {}),
     ("GET", "/api/strange/first", {}),
     ("GET", "/api/strange/own", {}),
     ("GET", "/api/strange/plain", {}),
@@ -177,20 +209,23 @@ ASKED = [
 
 @pytest.mark.parametrize(("method", "path", "how"), ASKED, ids=[f"{asked[0]} {asked[1]}" for asked in ASKED])
 async def test_the_answer_is_fastapis(method: str, path: str, how: dict[str, Any]) -> None:
-    own, ours = await both(strange if "strange" in path else shop, method, path, **how)
+    own, ours = await both(
+        {"shop": shop, "adding": adding, "strange": strange}[path.split("/")[2]], method, path, **how
+    )
+    assert isinstance(straight(outer(adding()), FastAPI()), Straight)
     own_json = own.json() if "json" in own.headers.get("content-type", "") and own.content else own.text
     our_json = ours.json() if "json" in ours.headers.get("content-type", "") and ours.content else ours.text
     allow = [set(answer.headers.get("allow", "").split(", ")) for answer in (own, ours)]
-    assert (own.status_code, own_json, allow[0]) == (ours.status_code, our_json, allow[1])
+    kinds = [answer.headers.get("content-type") for answer in (own, ours)]
+    assert (own.status_code, own_json, allow[0], kinds[0]) == (ours.status_code, our_json, allow[1], kinds[1])
 
 
 async def test_the_common_routes_are_called_straight_and_a_socket_is_served() -> None:
-    router = outer(shop())
-    app = straight(router)
-    known = {(path, method) for path, method in app._exact}
+    host = FastAPI()
+    app = straight(outer(shop()), host)
+    known = set(app._exact)
     assert {("/api/shop/new", "GET"), ("/api/shop/late", "POST"), ("/api/shop/after/inner", "GET")} <= known
     assert ("/api/shop/late", "GET") not in known, "/{name} stands before it"
-    host = FastAPI()
     host.router.routes.append(Mount("", app))
     assert [message["type"] for message in await talk(host, "/api/shop/live")] == [
         "websocket.accept",
@@ -214,9 +249,26 @@ async def talk(app: Any, path: str) -> list[dict[str, Any]]:
     return said
 
 
-def test_what_stands_behind_something_unusual_is_not_called_straight() -> None:
-    app = straight(outer(strange()))
-    assert set(app._exact) == {("/api/strange/first", "GET")}
+def test_a_router_with_something_unusual_is_left_to_fastapi() -> None:
+    assert isinstance(straight(outer(shop()), FastAPI()), Straight)
+    assert not isinstance(straight(outer(strange()), FastAPI()), Straight)
+
+
+def test_the_paths_are_those_that_fastapi_has() -> None:
+    router = outer(shop())
+    own = sorted((route.path, route.methods, route.websocket) for item in router.routes for route in paths_of(item))
+    app = straight(outer(shop()), FastAPI())
+    assert sorted((route.path, route.methods, route.websocket) for route in app.routes) == own
+
+
+def test_nothing_is_built_twice_for_a_plain_inclusion() -> None:
+    router, inner = APIRouter(prefix="/shop"), APIRouter(prefix="/inner")
+    inner.add_api_route("/x", lambda: 1)
+    router.include_router(inner)
+    included = outer(router)
+    app = straight(included, FastAPI())
+    assert [route.path for route in app.routes] == ["/api/shop/inner/x"]
+    assert included.routes[0]._effective_candidates == []
 
 
 async def test_exceptions_of_a_route_reach_who_called_it() -> None:
@@ -229,7 +281,7 @@ async def test_exceptions_of_a_route_reach_who_called_it() -> None:
 
 async def test_overridden_dependencies_of_the_host_hold() -> None:
     host = FastAPI()
-    host.router.routes.append(Mount("", straight(outer(shop(), provider=host))))
+    host.router.routes.append(Mount("", straight(outer(shop(), provider=host), host)))
     host.dependency_overrides[allowed] = lambda: "overridden"
     async with client(host) as http:
         answer = await http.put("/api/shop/numbers/5", json={"note": "n"})
@@ -244,7 +296,7 @@ async def test_a_router_with_limits_for_forms_goes_fastapis_way() -> None:
         return a
 
     host = FastAPI()
-    host.router.routes.append(Mount("", straight(outer(router))))
+    host.router.routes.append(Mount("", straight(outer(router), host)))
     async with client(host) as http:
         assert (await http.post("/api/shop/form", data={"a": "1"})).json() == "1"
         assert (await http.post("/api/shop/form", data={"a": "1", "b": "2"})).status_code == 400
@@ -252,7 +304,7 @@ async def test_a_router_with_limits_for_forms_goes_fastapis_way() -> None:
 
 async def test_below_a_root_path_the_answer_is_the_same() -> None:
     host = FastAPI()
-    host.router.routes.append(Mount("", straight(outer(shop()))))
+    host.router.routes.append(Mount("", straight(outer(shop()), host)))
     transport = httpx.ASGITransport(host, root_path="/proxy")
     async with httpx.AsyncClient(transport=transport, base_url="http://host") as http:
         for path in ("/api/shop/numbers/5", "/proxy/api/shop/numbers/5"):
@@ -262,4 +314,4 @@ async def test_below_a_root_path_the_answer_is_the_same() -> None:
 def test_a_router_of_an_older_fastapi_is_called_as_it_is() -> None:
     flat = APIRouter()
     flat.add_api_route("/x", lambda: 1)
-    assert straight(flat) is flat
+    assert straight(flat, FastAPI()) is flat

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from hotbay import model
 from hotbay.activate import Mounted
 from hotbay.errors import ActivationFailed
-from hotbay.straight import straight
+from hotbay.straight import Straight, straight
 
 
 class FrameworkHost:
@@ -41,16 +41,19 @@ class FrameworkHost:
 
     def _mount_router(self, router: APIRouter, prefix: str) -> Mounted:
         """The plugin's routes in a router of their own, inside the host's middleware and exception handlers."""
-        outer, routes = self._included(router, prefix)
-        if prefix and routes and all(route.path.startswith(f"{prefix}{prefix}/") for route in routes):
-            outer, routes = self._included(router, "")  # The plugin wrote the host's prefix itself.
-        app = straight(outer) if self._app is not None else _complete(outer)
-        return Mounted(app, routes, (), lambda: _document(outer))
+        found = self._included(router, prefix)
+        if prefix and found.routes and all(route.path.startswith(f"{prefix}{prefix}/") for route in found.routes):
+            return self._included(router, "")  # The plugin wrote the host's prefix itself.
+        return found
 
-    def _included(self, router: APIRouter, prefix: str) -> tuple[APIRouter, tuple[model.Route, ...]]:
+    def _included(self, router: APIRouter, prefix: str) -> Mounted:
         outer = APIRouter(dependency_overrides_provider=self._app)
         outer.include_router(router, prefix=prefix)
-        return outer, tuple(route for item in outer.routes for route in paths_of(item))
+        app = straight(outer, self._app) if self._app is not None else _complete(outer)
+        found = (
+            app.routes if isinstance(app, Straight) else (route for item in outer.routes for route in paths_of(item))
+        )
+        return Mounted(app, tuple(found), (), lambda: _document(outer))
 
     def collect(self, register: Callable[[Any], Any]) -> Any:
         """Seed 002: `register_routes(app)` gets a router, which has `include_router` and the route decorators."""

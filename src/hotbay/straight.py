@@ -1,80 +1,64 @@
 """How a plugin's FastAPI router is called after the table has matched its path: straight to the route.
 
-FastAPI keeps an included router as one route of its own kind (since 0.138), matches every request twice and passes
-through three coroutines before the route's application runs. Here the request is matched once, in order, and handed to
-the application that FastAPI built for that route, which has its dependencies, limits and response model. Everything
-that is not a plain match of path and method (405, redirects, mounts, WebSockets) goes FastAPI's own way, and so does
-everything if FastAPI's insides look different from what is expected here.
+FastAPI keeps an included router as one route of its own kind (since 0.138), builds everything that it knows of a route
+a second time for the inclusion, matches every request twice and passes through three coroutines before the route's
+application runs. A plugin's router is included with nothing but a prefix, so the application that FastAPI built first
+does the same, and is called here after one match, in FastAPI's order of routes. An inclusion that adds more than a
+prefix (dependencies, limits) is built by FastAPI and its applications are called; what has no known way of matching
+(mounts, own classes of routes) leaves the whole router to FastAPI, and so do insides that are not as expected here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
-from starlette.routing import WebSocketRoute
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.routing import Route, WebSocketRoute, compile_path
+
+from hotbay import model
+from hotbay.serve import route_path
 
 _SCOPE, _CONTEXT, _ROUTER = "fastapi", "effective_route_context", "included_router"
+_USUAL: tuple[type[Any], ...] = (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)
+_INSIDES = ("effective_candidates", "effective_low_priority_routes", "include_context", "original_router")
 _NONE: dict[str, Any] = {}
-_NEEDED = ("app", "endpoint", "methods", "original_route", "param_convertors", "path_format", "path_regex")
 
 
-def straight(outer: APIRouter) -> Any:
-    """An ASGI application for a router into which one router was included."""
+class _Unknown(Exception):
+    """Something among the routes must be left to FastAPI."""
+
+
+def straight(outer: APIRouter, host: Any) -> Any:
+    """An application for a router into which one router was included: a `Straight`, or FastAPI's own."""
     only: Any = outer.routes[0] if len(outer.routes) == 1 else None
-    if not hasattr(only, "effective_candidates") or list(only.effective_low_priority_routes()):
+    if any(not hasattr(only, name) for name in _INSIDES) or only.effective_low_priority_routes():
         return outer
-    routes, _ = _routes_of(only)
-    return _Straight(only, routes) if routes else only.handle
+    try:
+        return Straight(only, list(_walk(only)), host)
+    except _Unknown:
+        return only.handle
 
 
-def _routes_of(included: Any) -> tuple[list[_Route], bool]:
-    """The routes in FastAPI's order, and False when something among them must be left to FastAPI.
+class _Found:
+    """A route as it is called: what matches, and what runs."""
 
-    What stands behind such a thing is not listed: it might answer first.
-    """
-    if getattr(getattr(included, "include_context", None), "form_limits", True):
-        return [], False  # FastAPI writes these limits into the scope on its own way.
-    found: list[_Route] = []
-    for candidate in included.effective_candidates():
-        if hasattr(candidate, "effective_candidates"):
-            inner, whole = _routes_of(candidate)
-            found += inner
-            if not whole:
-                return found, False
-        elif _usual(candidate):
-            found.append(_Route(candidate, included))
-        elif not isinstance(getattr(candidate, "starlette_route", None), WebSocketRoute):
-            return found, False
-    return found, True
+    __slots__ = ("app", "convertors", "endpoint", "exact", "match", "methods", "path", "route", "scope", "socket")
 
-
-def _usual(candidate: Any) -> bool:
-    original: Any = getattr(candidate, "original_route", None)
-    kind: Any = type(original)
-    if not isinstance(original, APIRoute) or kind.matches is not APIRoute.matches or kind.handle is not APIRoute.handle:
-        return False
-    return all(getattr(candidate, name, None) is not None for name in _NEEDED)
-
-
-class _Route:
-    """What a match needs of FastAPI's context of one route."""
-
-    __slots__ = ("app", "context", "convertors", "endpoint", "exact", "included", "match", "methods", "original")
-
-    def __init__(self, context: Any, included: Any) -> None:
-        self.context = context
-        self.included = included
-        self.original = context.original_route
-        self.app = context.app
-        self.endpoint = context.endpoint
-        self.methods = frozenset(context.methods)
-        self.convertors = dict(context.param_convertors)
-        self.match: Any = context.path_regex.match
-        self.exact = context.path_format if context.path_regex.pattern == _literal(context.path_format) else ""
+    def __init__(self, route: Any, path: str, made: Any, scope: dict[str, Any]) -> None:
+        """`made` has what FastAPI built: the route itself, or its context in an inclusion."""
+        regex, _, self.convertors = compile_path(path)
+        self.match: Any = regex.match
+        self.path = path
+        self.exact = path if "{" not in path else ""
+        self.route = route
+        self.app = made.app
+        self.endpoint = made.endpoint
+        self.methods = frozenset(getattr(made, "methods", None) or ())
+        self.socket = isinstance(route, WebSocketRoute)
+        self.scope = scope
 
     def values(self, path: str) -> dict[str, Any] | None:
         """The converted parameters of a path that matches."""
@@ -83,53 +67,110 @@ class _Route:
             return None
         return {name: self.convertors[name].convert(value) for name, value in found.groupdict().items()}
 
-
-def _particular(scope: Any) -> bool:
-    """True for what FastAPI looks at more closely than by path and method."""
-    return scope["type"] != "http" or bool(scope.get("root_path")) or scope.get("fastapi.telemetry") is not None
-
-
-def _literal(path: str) -> str:
-    return f"^{re.escape(path)}$"
+    def takes(self, method: str) -> bool:
+        """True for a method that the route answers; a WebSocket's is empty."""
+        return self.socket is (not method) and (not self.methods or method in self.methods)
 
 
-class _Straight:
+def _walk(included: Any) -> Iterator[_Found]:
+    """The routes in FastAPI's order. Raises _Unknown."""
+    if not _plain(included.include_context):
+        yield from _built(included)
+        return
+    for route in included.original_router.routes:
+        if hasattr(route, "include_context"):
+            yield from _walk(_branch(included, route))
+        elif type(route) in _USUAL:
+            yield _Found(route, included.include_context.path_for(route), route, _NONE)
+        else:
+            raise _Unknown
+
+
+def _plain(context: Any) -> bool:
+    """True for an inclusion that adds nothing to what a route does but a fixed prefix."""
+    defaults = (context.default_response_class, context.strict_content_type)
+    added = context.dependencies or context.form_limits or context.max_body_size is not None or "{" in context.prefix
+    return not added and all(isinstance(item, DefaultPlaceholder) for item in defaults)
+
+
+def _branch(included: Any, inner: Any) -> Any:
+    """A router inside an included one, as FastAPI combines the two."""
+    context = included.include_context.combine(inner.include_context)
+    return type(inner)(original_router=inner.original_router, include_context=context)
+
+
+def _built(included: Any) -> Iterator[_Found]:
+    """The routes as FastAPI builds them for an inclusion that adds something. Raises _Unknown."""
+    if included.include_context.form_limits:
+        raise _Unknown  # FastAPI writes these into the scope on its own way.
+    for candidate in included.effective_candidates():
+        if hasattr(candidate, "effective_candidates"):
+            yield from _built(candidate)
+        elif type(candidate.original_route) is APIRoute:
+            yield _Found(candidate.original_route, candidate.path, candidate, {_ROUTER: included, _CONTEXT: candidate})
+        else:
+            raise _Unknown
+
+
+class Straight:
     """The application: finds the route and calls it."""
 
-    def __init__(self, only: Any, routes: list[_Route]) -> None:
+    def __init__(self, only: Any, routes: list[_Found], host: Any) -> None:
         self._only = only
-        self._routes = routes
-        self._exact = {(path, method): route for path, method, route in self._unambiguous()}
+        self._host = host
+        self._found = routes
+        self._exact = {(path, method): found for path, method, found in self._unambiguous()}
 
-    def _unambiguous(self) -> list[tuple[str, str, _Route]]:
+    @property
+    def routes(self) -> Iterator[model.Route]:
+        """The paths that are answered."""
+        return (model.Route(item.path, tuple(sorted(item.methods)), item.socket) for item in self._found)
+
+    def _unambiguous(self) -> list[tuple[str, str, _Found]]:
         """Literal paths whose first matching route is known now."""
-        found = [(route.exact, method, route) for route in self._routes if route.exact for method in route.methods]
-        return [(path, method, route) for path, method, route in found if self._first(path, method)[0] is route]
+        listed = [(item.exact, method, item) for item in self._found if item.exact for method in item.methods or {""}]
+        return [(path, method, item) for path, method, item in listed if self._first(path, method)[0] is item]
 
-    def _first(self, path: str, method: str) -> tuple[_Route | None, dict[str, Any]]:
-        for route in self._routes:
-            if method in route.methods:
-                values = route.values(path)
+    def _first(self, path: str, method: str) -> tuple[_Found | None, dict[str, Any]]:
+        for item in self._found:
+            if item.takes(method):
+                values = item.values(path)
                 if values is not None:
-                    return route, values
+                    return item, values
         return None, _NONE
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-        route, values = (None, _NONE) if _particular(scope) else self._find(scope["path"], scope["method"])
-        if route is None:
-            handled: Awaitable[None] = self._only.handle(scope, receive, send)
-            return handled
-        return self._selected(route, values, scope, receive, send)
-
-    def _find(self, path: str, method: str) -> tuple[_Route | None, dict[str, Any]]:
-        route = self._exact.get((path, method))
-        return (route, _NONE) if route is not None else self._first(path, method)
-
-    def _selected(self, route: _Route, values: dict[str, Any], scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-        scope["endpoint"] = route.endpoint
-        scope["route"] = route.original
-        scope["path_params"] = {**scope.get("path_params", _NONE), **values}
-        inner = scope.setdefault(_SCOPE, {})
-        inner[_ROUTER], inner[_CONTEXT] = route.included, route.context
-        answered: Awaitable[None] = route.app(scope, receive, send)
+        if scope.get("fastapi.telemetry") is not None or self._host.dependency_overrides:
+            return self._own_way(scope, receive, send)
+        path, method = route_path(scope), scope.get("method", "")
+        found, values = self._exact.get((path, method)), _NONE
+        if found is None:
+            found, values = self._first(path, method)
+            if found is None:
+                return self._refuse(path, scope, receive, send)
+        _enter(found, values, scope)
+        answered: Awaitable[None] = found.app(scope, receive, send)
         return answered
+
+    def _own_way(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        handled: Awaitable[None] = self._only.handle(scope, receive, send)
+        return handled
+
+    def _refuse(self, path: str, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """405 by the first route that has the path, as FastAPI does; else whatever FastAPI says."""
+        for item in self._found:
+            values = item.values(path) if not item.socket and scope["type"] == "http" else None
+            if values is not None:
+                _enter(item, values, scope)
+                refused: Awaitable[None] = item.route.handle(scope, receive, send)
+                return refused
+        return self._own_way(scope, receive, send)
+
+
+def _enter(found: _Found, values: dict[str, Any], scope: Any) -> None:
+    """Say in the scope which route answers, as routers do."""
+    scope["endpoint"] = found.endpoint
+    scope["route"] = found.route
+    scope["path_params"] = {**scope.get("path_params", _NONE), **values}
+    if found.scope:
+        scope.setdefault(_SCOPE, {}).update(found.scope)
