@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from hotbay import journal, store
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
@@ -247,24 +249,25 @@ class Applier:
             self._tell(bench, step.verb, "running", seq)
             try:
                 with self.store.write() as connection:
+                    _mark_done(connection, bench.operation, done)
                     journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
                 record = STEPS[step.verb].do(bench, step.params)
             except Exception as error:
                 raise self._failed(bench, seq, done, as_hotbay(error, step.verb)) from error
             seconds = time.monotonic() - began
-            with self.store.write() as connection:
-                journal.mark_step(connection, bench.operation, seq, journal.DONE, record=record, seconds=seconds)
-            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": slim(record)})
+            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": record})
             self._tell(bench, step.verb, "done", seq, seconds)
         return done
 
     def _finish(self, bench: Bench, steps: list[dict[str, Any]], seconds: float) -> Outcome:
-        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(steps), bench.notes)
+        slimmed = slim_steps(steps)
+        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(slimmed), bench.notes)
         with self.store.write() as connection:
+            _mark_done(connection, bench.operation, steps)
             journal.close_operation(connection, bench.operation, journal.DONE, result=outcome.to_json())
             plan = bench.plan
             self._audit(
-                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=steps
+                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=slimmed
             )
         self._tell(bench, "", "done", len(steps), seconds)
         return outcome
@@ -303,7 +306,7 @@ class Applier:
                 plan=plan,
                 operation=bench.operation,
                 error=error,
-                steps=done,
+                steps=slim_steps(done),
             )
         self._tell(bench, plan.steps[seq].verb, "failed", seq)
         self._tell(bench, "", "failed", seq)
@@ -340,6 +343,14 @@ class Applier:
         return []
 
 
+def _mark_done(connection: Connection, operation: int, steps: list[dict[str, Any]]) -> None:
+    """Record the last of the steps as done, in the transaction that records what comes next: a commit less a step."""
+    if steps:
+        last = steps[-1]
+        seq, record, seconds = len(steps) - 1, last["record"], last["seconds"]
+        journal.mark_step(connection, operation, seq, journal.DONE, record=record, seconds=seconds)
+
+
 def as_hotbay(error: Exception, verb: str) -> HotbayError:
     """Our own error for anything that a step raised."""
     if isinstance(error, HotbayError):
@@ -347,6 +358,11 @@ def as_hotbay(error: Exception, verb: str) -> HotbayError:
     log.error("step %s failed", verb, exc_info=error)
     mend = "see the server's log; everything done was undone"
     return OperationFailed(f"{verb}: {type(error).__name__}: {error}", mend=mend, step=verb)
+
+
+def slim_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Steps as they are told."""
+    return [step | {"record": slim(step["record"])} for step in steps]
 
 
 def slim(record: dict[str, Any]) -> dict[str, Any]:
