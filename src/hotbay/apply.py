@@ -31,6 +31,7 @@ from hotbay.settings import Settings
 from hotbay.source import Source
 from hotbay.steps import STEPS
 from hotbay.store import Store
+from hotbay.suspects import Suspects
 
 log = logging.getLogger("hotbay.apply")
 
@@ -104,6 +105,7 @@ class Applier:
         self.beacon = Beacon(settings.run)
         self.workers = Workers(settings.run)
         self.lease = Lease(settings.run / "lease")
+        self.suspects = Suspects(settings.loading)
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
     def plan(self, request: Request) -> Plan:
