@@ -90,8 +90,11 @@ def test_shelving_again_replaces_half_a_copy(folders: Folders, tmp_path: Path) -
     (folders.shelf(7, "shop") / "half").touch()
     folders.shelve(plugin_folder(tmp_path / "image"), 7, "shop")
     assert sorted(path.name for path in folders.shelf(7, "shop").iterdir()) == ["backend", "metadata.json"]
+    cut_off = folders.root / f".{folders.shelf(7, 'shop').name}.0123456789abcdef.part"
+    cut_off.mkdir()
     folders.unshelve(7, "shop")
     folders.unshelve(7, "shop")
+    assert not cut_off.exists()
     assert names(folders) == []
 
 

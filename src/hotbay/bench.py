@@ -72,10 +72,14 @@ class Bench:
 
     def sync_later(self, folder: Path) -> None:
         """Begin to make a new folder durable, in a thread: it takes about 2 ms a file, and only the switch needs it."""
-        self.syncing.append(_disk.submit(_make_durable, folder))
+        self.later(lambda: make_durable(folder))
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Begin something with the disk in a thread, beside the next steps; the switch waits for it."""
+        self.syncing.append(_disk.submit(work))
 
     def wait_synced(self) -> None:
-        """Wait until all new folders are durable. Raises what the disk says."""
+        """Wait until all new folders are there and durable. Raises what the disk says."""
         while self.syncing:
             self.syncing.pop().result()
 
@@ -89,7 +93,8 @@ class Bench:
         return Migrator(self.settings.database_path, grant_for(self.manifest, self.store.all_live()))
 
 
-def _make_durable(folder: Path) -> None:
+def make_durable(folder: Path) -> None:
+    """Flush a new folder, what is in it, and its name."""
     fsync_tree(folder)
     fsync_dir(folder.parent)
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hotbay.errors import Problem
 from hotbay.grant import Grant, fold, quote, shadows
@@ -49,17 +50,17 @@ class Catalogue:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     counters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def by_key(self) -> dict[Key, Entry]:
         """The objects by kind and folded name."""
         return {entry.key: entry for entry in self.entries}
 
-    @property
+    @cached_property
     def fts(self) -> frozenset[str]:
         """The folded names of the FTS5 tables."""
         return frozenset(fold(one.name) for one in self.entries if one.kind == "table" and is_fts5(one.sql or ""))
 
-    @property
+    @cached_property
     def hidden(self) -> frozenset[str]:
         """The folded names of the tables in which FTS5 keeps its own."""
         names = {key[1] for key in self.by_key if key[0] == "table"}

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import sqlite3
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from hotbay._version import __version__
@@ -18,12 +19,18 @@ HOST_ROUTES = "host_routes"
 KEPT_TABLES = "kept_tables"  # What plugins listed that were uninstalled with `--data keep`, by plugin.
 
 
+@lru_cache(maxsize=1024)
+def _version(name: str) -> str:
+    """What this process imports stays as it was at its start, and so does its version. What is missing is not kept."""
+    return importlib.metadata.version(name)
+
+
 class Installed(Mapping[str, str]):
     """The host's distributions: name → version, looked up one by one, because reading all takes a tenth of a second."""
 
     def __getitem__(self, name: str) -> str:
         try:
-            return importlib.metadata.version(name)
+            return _version(name)
         except importlib.metadata.PackageNotFoundError:
             raise KeyError(name) from None
 

@@ -97,8 +97,10 @@ class Folders:
         return shelf
 
     def unshelve(self, operation: int, plugin: str) -> None:
-        """Forget shelved content; safe to repeat."""
-        shutil.rmtree(self.shelf(operation, plugin), ignore_errors=True)
+        """Forget shelved content, also what a copy that was cut off left; safe to repeat."""
+        shelf = self.shelf(operation, plugin)
+        for found in (shelf, *self.root.glob(f".{shelf.name}.*.part")):
+            shutil.rmtree(found, ignore_errors=True)
 
     def publish(self, operation: int, plugin: str, *, active: bool) -> None:
         """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from hotbay import journal, store
-from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, withdraw
+from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, make_durable, withdraw
 from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Problem
 from hotbay.expand import ADDON, Expand, Export, backup_file, revert
 from hotbay.facts import KEPT_TABLES
@@ -68,9 +68,9 @@ class Shelve:
     verb = "shelve"
 
     def do(self, bench: Bench, params: Record) -> Record:
-        """Copy it."""
-        shelf = bench.folders.shelve(bench.images.path(params["image"]), bench.operation, bench.plugin)
-        bench.sync_later(shelf)
+        """Copy it, beside the steps that follow: nothing needs it before the switch."""
+        image = bench.images.path(params["image"])
+        bench.later(lambda: make_durable(bench.folders.shelve(image, bench.operation, bench.plugin)))
         return {}
 
     def undo(self, bench: Bench, record: Record) -> None:
