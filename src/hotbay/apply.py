@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
-
 from hotbay import journal, store
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
@@ -23,15 +21,15 @@ from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, Superseded
 from hotbay.folders import Folders
 from hotbay.images import Images
 from hotbay.model import DataPolicy, Kind, Live
+from hotbay.notary import Notary, clock
 from hotbay.plan import Plan
-from hotbay.presence import Lease, Workers
+from hotbay.presence import MARK, Lease, Workers
 from hotbay.recover import recover, refuse_stuck
 from hotbay.resolve import HostFacts
 from hotbay.settings import Settings
 from hotbay.source import Source
 from hotbay.steps import STEPS
 from hotbay.store import Store
-from hotbay.suspects import Suspects
 
 log = logging.getLogger("hotbay.apply")
 
@@ -105,7 +103,7 @@ class Applier:
         self.beacon = Beacon(settings.run)
         self.workers = Workers(settings.run)
         self.lease = Lease(settings.run / "lease")
-        self.suspects = Suspects(settings.loading)
+        self.notary = Notary(settings, registry, self.workers)
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
     def plan(self, request: Request) -> Plan:
@@ -134,8 +132,20 @@ class Applier:
             refuse_stuck(self.store, request.plugin)
             if unless():
                 raise Superseded(f"{request.kind} of {request.plugin} is no longer wanted")
-            with self._requirements(request), self.drafter.draft(request) as draft:
-                return self._execute(draft, on_open)
+            try:
+                with self._requirements(request), self.drafter.draft(request) as draft:
+                    return self._execute(draft, on_open)
+            finally:
+                self._write_receipts()
+
+    def _write_receipts(self) -> None:
+        """Where workers are, one of them does it, when it has seen what came of the operation."""
+        if self.workers.present():
+            return
+        try:
+            self.notary.write_due()
+        except Exception:
+            log.exception("the receipt could not be written; the next operation or start writes it")
 
     @contextmanager
     def _lease(self, request: Request) -> Iterator[None]:
@@ -211,13 +221,14 @@ class Applier:
     def _execute(self, draft: Draft, on_open: Callable[[int], None]) -> Outcome:
         plan = draft.plan
         refuse_stuck(self.store, plan.plugin)
+        moment = clock(self.workers.signal(MARK))
         with self.store.write() as connection:
             number = journal.open_operation(
                 connection,
                 kind=plan.kind.value,
                 plugin=plan.plugin,
                 actor=self.actor,
-                plan=plan.to_json() | {"row": draft.row.to_json() if draft.row else None},
+                plan=plan.to_json() | {"row": draft.row.to_json() if draft.row else None, "clock": moment},
                 verbs=[step.verb for step in plan.steps],
             )
         on_open(number)
@@ -251,25 +262,25 @@ class Applier:
             self._tell(bench, step.verb, "running", seq)
             try:
                 with self.store.write() as connection:
-                    _mark_done(connection, bench.operation, done)
                     journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
                 record = STEPS[step.verb].do(bench, step.params)
             except Exception as error:
                 raise self._failed(bench, seq, done, as_hotbay(error, step.verb)) from error
             seconds = time.monotonic() - began
-            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": record})
+            with self.store.write() as connection:
+                journal.mark_step(connection, bench.operation, seq, journal.DONE, record=record, seconds=seconds)
+            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": slim(record)})
             self._tell(bench, step.verb, "done", seq, seconds)
         return done
 
     def _finish(self, bench: Bench, steps: list[dict[str, Any]], seconds: float) -> Outcome:
-        slimmed = slim_steps(steps)
-        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(slimmed), bench.notes)
+        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(steps), bench.notes)
+        self.workers.signal(MARK)
         with self.store.write() as connection:
-            _mark_done(connection, bench.operation, steps)
             journal.close_operation(connection, bench.operation, journal.DONE, result=outcome.to_json())
             plan = bench.plan
             self._audit(
-                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=slimmed
+                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=steps
             )
         self._tell(bench, "", "done", len(steps), seconds)
         return outcome
@@ -297,6 +308,7 @@ class Applier:
     def _close_failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> None:
         plan = bench.plan
         error.step = error.step or plan.steps[seq].verb
+        self.workers.signal(MARK)
         with self.store.write() as connection:
             journal.mark_step(connection, bench.operation, seq, journal.FAILED, error=str(error))
             journal.close_operation(connection, bench.operation, journal.FAILED, error=error.to_json())
@@ -308,7 +320,7 @@ class Applier:
                 plan=plan,
                 operation=bench.operation,
                 error=error,
-                steps=slim_steps(done),
+                steps=done,
             )
         self._tell(bench, plan.steps[seq].verb, "failed", seq)
         self._tell(bench, "", "failed", seq)
@@ -345,14 +357,6 @@ class Applier:
         return []
 
 
-def _mark_done(connection: Connection, operation: int, steps: list[dict[str, Any]]) -> None:
-    """Record the last of the steps as done, in the transaction that records what comes next: a commit less a step."""
-    if steps:
-        last = steps[-1]
-        seq, record, seconds = len(steps) - 1, last["record"], last["seconds"]
-        journal.mark_step(connection, operation, seq, journal.DONE, record=record, seconds=seconds)
-
-
 def as_hotbay(error: Exception, verb: str) -> HotbayError:
     """Our own error for anything that a step raised."""
     if isinstance(error, HotbayError):
@@ -360,11 +364,6 @@ def as_hotbay(error: Exception, verb: str) -> HotbayError:
     log.error("step %s failed", verb, exc_info=error)
     mend = "see the server's log; everything done was undone"
     return OperationFailed(f"{verb}: {type(error).__name__}: {error}", mend=mend, step=verb)
-
-
-def slim_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Steps as they are told."""
-    return [step | {"record": slim(step["record"])} for step in steps]
 
 
 def slim(record: dict[str, Any]) -> dict[str, Any]:

@@ -31,12 +31,12 @@ from hotbay.images import Images
 from hotbay.jobs import Jobs
 from hotbay.logs import PluginLogs
 from hotbay.model import Live
+from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
-from hotbay.store import Store
+from hotbay.store import Changes, Store
 from hotbay.vault import Vault
-from hotbay.verdict import pronounce
 from hotbay.watch import Watch
 from hotbay.workshop import LocalWorkshop
 from hotbay.wrapped import HostFirst
@@ -46,6 +46,7 @@ _DECLINED = "hotbay.declined"
 _SERVING = "hotbay.serving"
 _LEAVING_SECONDS = 0.25
 _CATALOG_SECONDS = 2.0
+_RECEIPTS_SECONDS = 1.0
 
 
 class PluginRoute(BaseRoute):
@@ -165,11 +166,11 @@ class Hotbay:
         make = context_maker(self.settings, self.store, self.vault, self.follower)
         self.follower.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
         self.workshop = LocalWorkshop(self.host, make, self.settings)
-        self.follower.claims, self.follower.struck = self.claims, self._struck
+        self.follower.claims = self.claims
         self.feed = Feed(self)
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
-        await asyncio.to_thread(self._recover)
+        await asyncio.to_thread(self.applier("recovery").recover_at_start)
         # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
         # loaded, because a frozen generation would be kept for ever.
         gc.collect()
@@ -184,17 +185,7 @@ class Hotbay:
         self.follower.keep(self._load_undocumented(), "hotbay documents")
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
         self.follower.keep(self._follow_catalog(), "hotbay catalog")
-
-    def _recover(self) -> None:
-        """Undo or finish what was cut off, and leave out what killed or hung this host before."""
-        self.applier("recovery").recover_at_start()
-        for strikes in pronounce(self.store, self.follower.suspects):
-            log.error("%s %s is left out: %s", strikes.plugin, strikes.version, strikes)
-        if self.settings.safe_mode:
-            log.warning("safe mode: no plugin is loaded; deactivate or uninstall what is to blame, then start without")
-
-    def _struck(self) -> None:
-        self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")
+        self.follower.keep(self._write_receipts(), "hotbay receipts")
 
     async def _follow_catalog(self) -> None:
         """Know the local packages, and those put there later; not before serving, because reading them takes time."""
@@ -202,6 +193,25 @@ class Hotbay:
             if await asyncio.to_thread(self.catalog.refresh):
                 await self.follower.reclaim()
             await asyncio.sleep(_CATALOG_SECONDS)
+
+    async def _write_receipts(self) -> None:
+        """Write the receipts of operations that ended a while ago, whoever ran them."""
+        notary, changes, waiting = self.applier("receipts").notary, Changes(self.store.path), True
+        try:
+            while True:
+                if changes.any() or waiting:
+                    waiting = await self._write_due(notary)
+                await asyncio.sleep(_RECEIPTS_SECONDS)
+        finally:
+            changes.close()
+
+    async def _write_due(self, notary: Notary) -> bool:
+        """True when some operations have to wait for theirs."""
+        try:
+            return bool(await asyncio.to_thread(notary.write_due))
+        except Exception:
+            log.exception("receipts could not be written; that is tried again when something changes")
+            return False
 
     async def _leave_with_server(self) -> None:
         """A server waits for open answers before it tells us that it stops: plugins' streams must end before that."""
@@ -271,7 +281,7 @@ class Hotbay:
 
     async def _load_undocumented(self) -> None:
         """A server that was killed right after an install kept no document: only loading the plugin makes one."""
-        for serving in [] if self.settings.safe_mode else list(self.follower.dispatcher.table.servings.values()):
+        for serving in list(self.follower.dispatcher.table.servings.values()):
             if not self.documents.has(serving.live.image):
                 with suppress(HotbayError):
                     await serving.ready()

@@ -21,18 +21,17 @@ from hotbay.activate import Generation, Image, Proof, Runtime
 from hotbay.activate.bus import Bus
 from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
-from hotbay.errors import ActivationFailed, Conflict, HotbayError, LeftOut, NotFound, SafeMode
+from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
 from hotbay.meter import Meters
 from hotbay.model import Live
+from hotbay.passages import Passages
 from hotbay.presence import MARK, TELL, Fifo, Status, Workers
 from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store, version_of
-from hotbay.suspects import Suspects, killer
-from hotbay.turns import Turns
 from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
@@ -75,17 +74,15 @@ class Follower(Hub):
         self.images = images
         self.worker = f"w-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.workers = Workers(settings.run)
-        self.suspects = Suspects(settings.loading)
-        self.turns = Turns()
         self.beacon = Beacon(settings.run)
         self.bus = Bus()
         self.dispatcher = Dispatcher(self.beacon, self.sync, settings.hold_seconds)
         self.claims: Callable[[Mapping[str, Live]], tuple[Claim, ...]] = lambda rows: ()
-        self.struck: Callable[[], None] = lambda: None
         self.on_change: list[Callable[[], None]] = []
         self.runtime: Runtime | None = None
         self.leads_jobs = False
         self.meters = Meters()
+        self.passages = Passages()
         self.proofs: dict[str, tuple[str, ...]] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
@@ -220,6 +217,8 @@ class Follower(Hub):
         for plugin, serving in servings.items():
             if serving is not before.get(plugin):
                 self._register(serving)
+        if self.dispatcher.seen:
+            self.passages.switched(before, servings)
         for old in [old for plugin, old in before.items() if servings.get(plugin) is not old]:
             if old.plugin not in servings:
                 self.bus.unregister(old.plugin)
@@ -264,12 +263,7 @@ class Follower(Hub):
     # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _load(self, serving: Serving) -> Generation:
-        try:
-            generation = await self._make(serving.live)
-        except ActivationFailed as error:
-            if error.detail.get("hung"):
-                self.struck()
-            raise
+        generation = await self._make(serving.live)
         if serving.retired:
             await self._discard(generation)
             raise ActivationFailed(f"{serving.plugin} was changed while it was being loaded")
@@ -280,20 +274,7 @@ class Follower(Hub):
             notify()
         return generation
 
-    async def _make(self, row: Live, operation: int = 0) -> Generation:
-        """A loaded, started and healthy generation. One whose image struck before is loaded while nothing else is, so
-        that it is known who did it; without an operation that asks for it, one that struck out is not loaded at all.
-        """
-        if self.settings.safe_mode:
-            raise SafeMode(f"{row.plugin} is not loaded: this host runs in safe mode", mend="start it without")
-        strikes = self.suspects.of(row.image)
-        if strikes is not None and strikes.out and not operation:
-            raise LeftOut(f"{row.plugin} is left out: {strikes}", mend=f"`hotbay activate {row.plugin}` tries it again")
-        async with self.turns.turn(alone=strikes is not None):
-            with self.suspects.loading(row.plugin, row.version, row.image, operation):
-                return await self._make_now(row)
-
-    async def _make_now(self, row: Live) -> Generation:
+    async def _make(self, row: Live) -> Generation:
         if self.runtime is None:
             raise ActivationFailed("this worker has no runtime")
         try:
@@ -328,7 +309,7 @@ class Follower(Hub):
             raise Conflict(f"{generation.plugin} answers what is taken", problems=tuple(problems), step="start")
 
     async def _load_eager(self) -> None:
-        for serving in [] if self.settings.safe_mode else list(self.dispatcher.table.servings.values()):
+        for serving in list(self.dispatcher.table.servings.values()):
             if serving.live.contributions.eager:
                 with suppress(HotbayError):
                     await serving.ready()
@@ -347,6 +328,7 @@ class Follower(Hub):
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
             if serving.generation is not None:
                 await self._discard(serving.generation)
+            self.passages.left(serving, self.proofs.get(plugin, ()))
             serving.generation = None
             self._retired.discard(serving)
         finally:
@@ -385,8 +367,7 @@ class Follower(Hub):
             await self._discard(older.generation)
         row = Live.from_json(data["row"])
         try:
-            await asyncio.to_thread(self._refuse_killer, data["operation"])
-            generation = await self._make(row, data["operation"])
+            generation = await self._make(row)
         except HotbayError as error:
             ready.error = error.to_json()
         except Exception as error:
@@ -396,12 +377,6 @@ class Follower(Hub):
             ready.generation = generation
         self._wake.set()
         self._tell()
-
-    def _refuse_killer(self, operation: int) -> None:
-        """What killed one worker is not loaded in the next one. Raises ActivationFailed."""
-        strikes = self.suspects.killed_in(operation)
-        if strikes is not None:
-            raise killer(strikes)
 
     async def _forget(self, plugin: str, ready: Prepared) -> None:
         """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
@@ -454,10 +429,11 @@ class Follower(Hub):
             plugins = [await self._asked.get()]
             while not self._asked.empty():
                 plugins.append(self._asked.get_nowait())
-            await asyncio.to_thread(self._publish_meters, self.meters.snapshot(*plugins))
+            passages = [item.to_json() for item in self.passages.of(*plugins)]
+            await asyncio.to_thread(self._publish_meters, self.meters.snapshot(*plugins), passages)
 
-    def _publish_meters(self, told: Callable[[], dict[str, Any]]) -> None:
-        self.workers.write_meters(self.worker, told())
+    def _publish_meters(self, told: Callable[[], dict[str, Any]], passages: list[dict[str, Any]]) -> None:
+        self.workers.write_meters(self.worker, told() | {"passages": passages})
         self.workers.tell_actors()
 
     def _publish(self, status: Status) -> None:
@@ -478,7 +454,6 @@ class Follower(Hub):
             booted=self._booted,
             generations=sum(1 for serving in servings.values() if serving.generation is not None),
             jobs=self.leads_jobs,
-            safe_mode=self.settings.safe_mode,
         )
 
     def _describe(self, plugin: str, serving: Serving | None) -> dict[str, Any]:

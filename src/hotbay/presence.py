@@ -71,7 +71,7 @@ def ping(path: Path, word: str = LOOK) -> bool:
     """Wake the reader of a FIFO; False when nobody reads it.
 
     Words to a worker: LOOK at the rows, MARK the time in the meters, TELL what they counted (followed by the id of a
-    plugin whose slots are wanted too, or by nothing).
+    plugin whose slots are wanted too, or by nothing). The empty word wakes nobody: it only asks who reads.
     """
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -80,7 +80,8 @@ def ping(path: Path, word: str = LOOK) -> bool:
             return False
         raise
     try:
-        os.write(fd, f"{word};".encode("ascii"))
+        if word:
+            os.write(fd, f"{word};".encode("ascii"))
     except BlockingIOError:
         pass  # The pipe is full of pings: the reader will wake.
     except BrokenPipeError:
@@ -101,7 +102,6 @@ class Status:
     booted: float = 0.0
     generations: int = 0
     jobs: bool = False
-    safe_mode: bool = False
 
     def of(self, plugin: str) -> dict[str, Any]:
         """What the worker says of one plugin."""
@@ -154,6 +154,10 @@ class Workers:
                 self.forget(path.stem)
         return present
 
+    def present(self) -> list[str]:
+        """The names of the workers that are there; nobody is woken."""
+        return [path.stem for path in sorted(self.folder.glob("w-*.fifo")) if ping(path, "")]
+
     def tell_actors(self) -> None:
         """Wake everybody who waits for a worker's status."""
         for path in self.folder.glob("a-*.fifo"):
@@ -185,6 +189,21 @@ def stopped(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return Path("/proc/self").exists()
     return stat.rpartition(")")[2].split()[0] in "TtZX"
+
+
+def resident(pid: int) -> int | None:
+    """The memory of a process in bytes (resident set); None where it is gone or the system does not tell."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def pid_of(worker: str) -> int:
+    """The process id in a worker's name (`w-<pid>-…`); 0 when there is none."""
+    part = worker.split("-")[1:2]
+    return int(part[0]) if part and part[0].isdigit() else 0
 
 
 class Lease:

@@ -6,7 +6,8 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hotbay.meter import Slot, Tally, total
 from hotbay.presence import TELL, Fifo, Workers, stopped
@@ -17,15 +18,17 @@ _PING_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Reading:
-    """One worker's meters: totals since it began, by plugin, and the last slots of the plugin that was asked for.
+    """One worker's meters: totals since it began, by plugin, and of the plugin that was asked for slots and passages.
 
-    `fresh` is False for a worker that did not answer in time: then this is what it said before, or nothing.
+    Slots are those of `meter.Meter`, passages those of `passages.Passage`. `fresh` is False for a worker that did not
+    answer in time: then this is what it said before, or nothing.
     """
 
     worker: str
     fresh: bool
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
+    passages: tuple[Mapping[str, Any], ...] = ()
 
 
 def readings(workers: Workers, plugin: str = "", seconds: float = 1.0) -> list[Reading]:
@@ -65,7 +68,8 @@ def _read(workers: Workers, name: str, plugin: str, asked: float) -> Reading:
     fresh = said.get("at", 0.0) >= asked and (not plugin or plugin in said["with"])
     tallies = {item: Tally.from_json(about["total"]) for item, about in plugins.items()}
     slots = plugins.get(plugin, {}).get("slots", ())
-    return Reading(name, fresh, tallies, tuple((since, until, Tally.from_json(item)) for since, until, item in slots))
+    cut = tuple((since, until, Tally.from_json(item)) for since, until, item in slots)
+    return Reading(name, fresh, tallies, cut, tuple(said.get("passages", ())))
 
 
 def by_plugin(found: Iterable[Reading]) -> dict[str, Tally]:

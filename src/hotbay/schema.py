@@ -116,6 +116,16 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+receipts = Table(
+    "hotbay_receipts",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("operation", Integer, nullable=False, unique=True),
+    Column("sha256", String, nullable=False),
+    Column("signed", JSON, nullable=False),
+    Column("at", String, nullable=False),
+)
+
 refusals = Table(
     "hotbay_refusals",
     metadata,

@@ -13,6 +13,7 @@ import logging
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ class Serving:
         self.retired = False
         self.problem: HotbayError | None = None
         self.flights: set[Flight] = set()
+        self.waited: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
         self._load = load
         self._loading: asyncio.Task[Generation] | None = None
         self._gate: asyncio.Event | None = None
@@ -167,12 +170,17 @@ class Serving:
             await asyncio.wait_for(self._gate.wait(), seconds)
 
     async def drain(self, seconds: float) -> int:
-        """Wait until nothing is in flight; at the deadline close what is left, politely. Answers how many were."""
+        """Wait until nothing is in flight; at the deadline close what is left, politely. Answers how many were.
+
+        `waited` and `closed` count by kind (`http`, `websocket`, `event`, `job`) what it found and what it closed.
+        """
+        self.waited.update(flight.kind for flight in self.flights)
         if self.generation is not None:
             self.generation.close()
         if await self._wait_idle(seconds):
             return 0
         left = list(self.flights)
+        self.closed.update(flight.kind for flight in left)
         await asyncio.gather(*(flight.end() for flight in left))
         await self._wait_idle(2.0)
         return len(left)

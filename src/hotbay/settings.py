@@ -40,11 +40,11 @@ class Settings(BaseSettings):
     ack_seconds: float = Field(3.0, gt=0, le=600)
     hold_seconds: float = Field(30.0, gt=0, le=600)
     lease_seconds: float = Field(30.0, ge=0, le=3600)
+    receipt_seconds: float = Field(5.0, ge=0, le=600)
     keep_versions: int = Field(3, ge=1, le=100)
     watch: bool = True
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
-    safe_mode: bool = False
 
     @field_validator("api_prefix")
     @classmethod
@@ -109,11 +109,6 @@ class Settings(BaseSettings):
     def run(self) -> Path:
         """Signals, leases and workers' status; nothing in it outlives the processes."""
         return self.home / "run"
-
-    @property
-    def loading(self) -> Path:
-        """Marks of what is being loaded, and what is held against images that killed a process."""
-        return self.run / "loading"
 
     @property
     def exports(self) -> Path:
