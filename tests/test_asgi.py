@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import NoMatchFound, Route
 
 from hotbay import Hotbay
 from hotbay.draft import Request
@@ -107,6 +107,24 @@ async def test_three_lines_make_a_host(open_site: Open) -> None:
         await site.run(Kind.UNINSTALL)
         assert (await site.get("/api/v1/shop/version")).status_code == 404
         assert (await site.get("/home")).json() == "host"
+
+
+async def test_routes_are_found_by_their_names(open_site: Open) -> None:
+    """`request.url_for` in a plugin, and in the host for a plugin's routes; gone with the plugin."""
+    app = shop_host()
+    link = """
+from fastapi import Request
+@router.get('/link', name='shop-link')
+def link(request: Request): return str(request.url_for('shop-link'))
+"""
+    async with open_site(app) as site:
+        await site.install(files={"routes.py": hello() + link})
+        assert (await site.get("/api/v1/shop/link")).json().endswith("/api/v1/shop/link")
+        assert app.url_path_for("shop-link") == "/api/v1/shop/link"
+        await site.run(Kind.UNINSTALL)
+        for name in ("shop-link", "no-such-name"):
+            with pytest.raises(NoMatchFound):
+                app.url_path_for(name)
 
 
 async def test_routes_that_the_host_adds_later_win_too(open_site: Open) -> None:

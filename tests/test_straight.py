@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, FastAPI, File, Form, HTTPException
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, NoMatchFound, Route
 
 from hotbay.frameworks import paths_of
 from hotbay.straight import Straight, straight
@@ -114,7 +114,7 @@ def strange() -> APIRouter:
     router = APIRouter(prefix="/strange")
     router.add_api_route("/first", lambda: "first")
     own = APIRouter(route_class=Upper)
-    own.add_api_route("/own", lambda: "never", methods=["GET"])
+    own.add_api_route("/own", lambda: "never", methods=["GET"], name="own")
     router.include_router(own)
     router.routes.append(Route("/plain", lambda request: PlainTextResponse("plain")))
     router.routes.append(Mount("/mounted", routes=[Route("/x", lambda request: PlainTextResponse("mounted"))]))
@@ -259,6 +259,18 @@ def test_the_paths_are_those_that_fastapi_has() -> None:
     own = sorted((route.path, route.methods, route.websocket) for item in router.routes for route in paths_of(item))
     app = straight(outer(shop()), FastAPI())
     assert sorted((route.path, route.methods, route.websocket) for route in app.routes) == own
+
+
+def test_a_route_is_found_by_its_name() -> None:
+    app = straight(outer(shop()), FastAPI())
+    assert app.url_path_for("number", number=7) == "/api/shop/numbers/7"
+    assert app.url_path_for("files", path="a/b") == "/api/shop/files/a/b"
+    assert app.url_path_for("deep", name="x") == "/api/shop/inner/deep/x"
+    assert app.url_path_for("live").protocol == "websocket"
+    for wrong in ({"number": 7, "more": 1}, {}):
+        with pytest.raises(NoMatchFound):
+            app.url_path_for("number", **wrong)
+    assert straight(outer(strange()), FastAPI()).url_path_for("own") == "/api/strange/own"
 
 
 def test_nothing_is_built_twice_for_a_plain_inclusion() -> None:

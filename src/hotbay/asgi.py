@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Match
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from hotbay import settings as configuration
 from hotbay import store
@@ -76,6 +77,17 @@ class PluginRoute(BaseRoute):
         if serving is not None and not serving.retired and not serving.held:
             return serving.run(scope, receive, send)
         return self.hotbay.dispatch(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The path of an active and loaded plugin's route by its name. Raises NoMatchFound."""
+        servings = self.hotbay.follower.dispatcher.table.servings.values() if self.hotbay.started else ()
+        for serving in servings:
+            locate = getattr(getattr(serving.generation, "app", None), "url_path_for", None)
+            with suppress(NoMatchFound):
+                if locate is not None:
+                    found: URLPath = locate(name, **path_params)
+                    return found
+        raise NoMatchFound(name, path_params)
 
 
 class Hotbay:

@@ -16,7 +16,8 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from starlette.routing import Route, WebSocketRoute, compile_path
+from starlette.datastructures import URLPath
+from starlette.routing import NoMatchFound, Route, WebSocketRoute, compile_path
 
 from hotbay import model
 from hotbay.serve import route_path
@@ -39,17 +40,41 @@ def straight(outer: APIRouter, host: Any) -> Any:
     try:
         return Straight(only, list(_walk(only)), host)
     except _Unknown:
-        return only.handle
+        return _Whole(only)
+
+
+class _Whole:
+    """A router that is left to FastAPI: its one inclusion is called, without a first match that would find only it."""
+
+    def __init__(self, only: Any) -> None:
+        self.url_path_for = only.url_path_for
+        self._handle = only.handle
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        handled: Awaitable[None] = self._handle(scope, receive, send)
+        return handled
 
 
 class _Found:
     """A route as it is called: what matches, and what runs."""
 
-    __slots__ = ("app", "convertors", "endpoint", "exact", "match", "methods", "path", "route", "scope", "socket")
+    __slots__ = (
+        "app",
+        "convertors",
+        "endpoint",
+        "exact",
+        "form",
+        "match",
+        "methods",
+        "path",
+        "route",
+        "scope",
+        "socket",
+    )
 
     def __init__(self, route: Any, path: str, made: Any, scope: dict[str, Any]) -> None:
         """`made` has what FastAPI built: the route itself, or its context in an inclusion."""
-        regex, _, self.convertors = compile_path(path)
+        regex, self.form, self.convertors = compile_path(path)
         self.match: Any = regex.match
         self.path = path
         self.exact = path if "{" not in path else ""
@@ -66,6 +91,11 @@ class _Found:
         if found is None:
             return None
         return {name: self.convertors[name].convert(value) for name, value in found.groupdict().items()}
+
+    def located(self, values: dict[str, Any]) -> URLPath:
+        """The path with its parameters filled in."""
+        texts = {name: convertor.to_string(values[name]) for name, convertor in self.convertors.items()}
+        return URLPath(self.form.format(**texts), "websocket" if self.socket else "http")
 
     def takes(self, method: str) -> bool:
         """True for a method that the route answers; a WebSocket's is empty."""
@@ -125,6 +155,13 @@ class Straight:
     def routes(self) -> Iterator[model.Route]:
         """The paths that are answered."""
         return (model.Route(item.path, tuple(sorted(item.methods)), item.socket) for item in self._found)
+
+    def url_path_for(self, name: str, /, **values: Any) -> URLPath:
+        """The path of the first route of that name with exactly these parameters. Raises NoMatchFound."""
+        for item in self._found:
+            if getattr(item.route, "name", None) == name and set(values) == set(item.convertors):
+                return item.located(values)
+        raise NoMatchFound(name, values)
 
     def _unambiguous(self) -> list[tuple[str, str, _Found]]:
         """Literal paths whose first matching route is known now."""
