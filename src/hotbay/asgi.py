@@ -34,6 +34,7 @@ from hotbay.logs import PluginLogs
 from hotbay.model import Live
 from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
+from hotbay.presence import Workers
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store
@@ -113,6 +114,7 @@ class Hotbay:
         self.documents = Documents(self.settings.documents)
         self.started = False
         self.follower: Follower
+        self.notary: Notary
         self.feed: Feed
         self._framed = isinstance(app, Starlette)
         self._wrapped = None if self._framed else HostFirst(app, self)
@@ -179,6 +181,7 @@ class Hotbay:
         self.follower.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
         self.workshop = LocalWorkshop(self.host, make, self.settings)
         self.follower.claims = self.claims
+        self.notary = Notary(self.settings, self.store, Workers(self.settings.run))
         self.feed = Feed(self)
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
@@ -208,19 +211,19 @@ class Hotbay:
 
     async def _write_receipts(self) -> None:
         """Write the receipts of operations that ended a while ago, whoever ran them."""
-        notary, changes, waiting = self.applier("receipts").notary, Changes(self.store.path), True
+        changes, waiting = Changes(self.store.path), True
         try:
             while True:
                 if changes.any() or waiting:
-                    waiting = await self._write_due(notary)
+                    waiting = await self._write_due()
                 await asyncio.sleep(_RECEIPTS_SECONDS)
         finally:
             changes.close()
 
-    async def _write_due(self, notary: Notary) -> bool:
+    async def _write_due(self) -> bool:
         """True when some operations have to wait for theirs."""
         try:
-            return bool(await asyncio.to_thread(notary.write_due))
+            return bool(await asyncio.to_thread(self.notary.write_due))
         except Exception:
             log.exception("receipts could not be written; that is tried again when something changes")
             return False

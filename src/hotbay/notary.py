@@ -74,6 +74,12 @@ class Notary:
             pending=True,
         )
 
+    def number_of(self, operation: int) -> int:
+        """The number of an operation's receipt; 0 when it has none."""
+        with self.store.read() as connection:
+            found = connection.scalar(select(receipts.c.number).where(receipts.c.operation == operation))
+        return found or 0
+
     def all(self, after: int = 0, limit: int = -1) -> list[Signed]:
         """The signed receipts whose number is above `after`, in the order of their numbers."""
         query = select(receipts.c.signed).where(receipts.c.number > after).order_by(receipts.c.number).limit(limit)

@@ -19,8 +19,10 @@ COMMON = TEXT.partition("## Options of all commands")[2].partition("\n## ")[0]
 
 
 def names(command: click.Command) -> list[str]:
-    """All spellings of a command's options."""
-    return [name for param in command.params if isinstance(param, click.Option) for name in param.opts]
+    """All spellings of the options of a command, or of a group's commands."""
+    inside = command.commands.values() if isinstance(command, click.Group) and command is not commands else ()
+    own = [name for param in command.params if isinstance(param, click.Option) for name in param.opts]
+    return [*own, *(name for inner in inside for name in names(inner))]
 
 
 def test_every_command_has_its_section_and_no_other_has() -> None:

@@ -14,6 +14,7 @@ from hotbay.cli.health import VERBS as HEALTH
 from hotbay.cli.look import VERBS as LOOK
 from hotbay.cli.past import VERBS as PAST
 from hotbay.cli.project import VERBS as PROJECT
+from hotbay.cli.receipts import VERBS as RECEIPTS
 from hotbay.cli.shell import Commands, Shell
 from hotbay.cli.values import VERBS as VALUES
 
@@ -33,5 +34,5 @@ def commands(ctx: click.Context, config: Path | None, verbose: bool) -> None:
     ctx.obj = Shell(config.absolute() if config else None, verbose)
 
 
-for verb in (*PROJECT, *LOOK, *CHANGE, *PAST, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
+for verb in (*PROJECT, *LOOK, *CHANGE, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
     commands.add_command(verb)
