@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from hotbay import settings as configuration
 from hotbay import store
-from hotbay.activate import Generation, Limits, Receive, Scope, Send
+from hotbay.activate import Generation, Limits, Receive, Scope, Send, patches
 from hotbay.activate.inprocess import InProcess
 from hotbay.apply import Applier, Progress
 from hotbay.catalog import Catalog
@@ -186,6 +186,7 @@ class Hotbay:
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
         await asyncio.to_thread(self.applier("recovery").recover_at_start)
+        patches.remember()
         # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
         # loaded, because a frozen generation would be kept for ever.
         gc.collect()

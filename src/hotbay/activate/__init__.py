@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,15 +53,56 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Who keeps an object of an unloaded generation alive.
+
+    `file` and `line` are where the holder stands (a thread, a task) or where the plugin's first object on the way is
+    written; "" and 0 when nobody knows. `chain` leads from what the process itself holds to the object.
+    """
+
+    object: str
+    kind: str
+    holder: str
+    file: str
+    line: int
+    chain: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f" ({self.file}:{self.line})" if self.file else ""
+        return f"{self.object} is held by {self.holder}{where}: {' → '.join(self.chain)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for a worker's status and an operation's record."""
+        return asdict(self) | {"chain": list(self.chain)}
+
+
+@dataclass(frozen=True)
 class Proof:
-    """After unloading: the names of modules and classes that are still alive (none, if all went well)."""
+    """After unloading: the names of modules, classes and functions that are still alive (none, if all went well).
+
+    `holders` says who holds them, `undone` what the plugin had left behind and Hotbay took back, `left` what may be the
+    plugin's and was not touched, because it may be somebody else's as well.
+    """
 
     alive: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
         """True when nothing of the generation is left."""
         return not self.alive
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for a worker's status and an operation's record."""
+        return {
+            "clean": self.clean,
+            "alive": list(self.alive),
+            "holders": [holder.to_json() for holder in self.holders],
+            "undone": list(self.undone),
+            "left": list(self.left),
+        }
 
 
 class Generation(Protocol):

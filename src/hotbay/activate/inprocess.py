@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import itertools
 import logging
-import time
 import traceback
-import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel
 
-from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, caches, loader
+from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, loader
 from hotbay.activate.bus import call
 from hotbay.activate.capabilities import Capabilities, discover
 from hotbay.activate.context import PluginContext
+from hotbay.activate.owned import Owner
+from hotbay.activate.prove import prove, watch
+from hotbay.activate.resources import Files, close, end
+from hotbay.activate.traces import Brought, Window, undo_signals
 from hotbay.errors import ActivationFailed
 from hotbay.model import Contributions
 from hotbay_sdk import plugin as sdk
 
 _numbers = itertools.count(1)
-# Between two collections the loop gets its turn: one may cost 10 ms.
-_BREATH_SECONDS = 0.002
 
 
 class InProcess:
@@ -64,6 +63,9 @@ class InProcessGeneration:
         self.context: PluginContext | None = runtime.context(image, number)
         self._started = False
         self._mounted: Mounted | None = None
+        self._files = Files()
+        self._window: Window | None = None
+        self._brought = Brought()
 
     @property
     def folder(self) -> Any:
@@ -79,6 +81,7 @@ class InProcessGeneration:
         if settings and self.context is not None:
             self.context.read_settings()
         sdk.bind(self.private, self.context)
+        self._window = Window()
         failure: ActivationFailed | None = None
         try:
             self._load(settings)
@@ -92,7 +95,7 @@ class InProcessGeneration:
 
     def _load(self, settings: bool) -> None:
         if self._has_code():
-            loader.open_package(self.private, self.folder, self.plugin)
+            loader.open_package(self.private, self.folder, self.plugin, {"open": self._files.wrap(open)})
             self.capabilities = discover(self.private, self._image.manifest.backend.entry)
             check_times(self.capabilities)
             self._mounted = self._mount()
@@ -146,6 +149,11 @@ class InProcessGeneration:
         self._started = True
         if self.capabilities.start is not None:
             await self._ask("start", self.capabilities.start, self._runtime.limits.start)
+        self._close_window()
+
+    def _close_window(self) -> None:
+        if self._window is not None:
+            self._brought, self._window = self._window.close(), None
 
     async def health(self) -> None:
         """Run `health(context)`; False or an exception means no."""
@@ -220,14 +228,23 @@ class InProcessGeneration:
         await self.context.release()
 
     async def unload(self) -> Proof:
-        """Drop every reference, empty the libraries' caches, collect, and look who is still alive."""
-        watched, left = _watch(self.private), list(loader.modules(self.private).values())
+        """Take back what it left in the process, drop every reference, collect, and look who is still alive."""
+        self._close_window()
+        modules = loader.modules(self.private)
+        watched, left = watch(modules), list(modules.values())
+        owner = Owner(self.plugin, self.private, self._image.folder, modules)
+        loop = asyncio.get_running_loop()
+        undone = [*undo_signals(owner, loop), *await end(owner)]
+        undone += [*self._files.close(), *await close(owner, modules)]
+        modules.clear()
         loader.close_package(self.private)
         sdk.bind(self.private, None)
         self.capabilities = Capabilities()
         self.app = self.context = self._mounted = None
         self._runtime.host.release()
-        return await asyncio.to_thread(_prove, watched, left)
+        brought, self._brought = self._brought, Brought()
+        proof = await asyncio.to_thread(prove, owner, watched, left, brought, loop)
+        return replace(proof, undone=(*undone, *proof.undone))
 
 
 def check_times(found: Capabilities) -> None:
@@ -252,51 +269,3 @@ def job_name(mark: sdk.Mark, function: Callable[..., Any]) -> str:
 def is_model(thing: Any) -> bool:
     """True for a pydantic model class."""
     return inspect.isclass(thing) and issubclass(thing, BaseModel)
-
-
-def _watch(private: str) -> dict[str, weakref.ref[Any]]:
-    """Weak references to a generation's modules, classes and functions, by name."""
-    watched: dict[str, weakref.ref[Any]] = {}
-    for name, module in loader.modules(private).items():
-        watched[name] = weakref.ref(module)
-        for thing in list(vars(module).values()):
-            if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == name:
-                watched[f"{name}.{thing.__qualname__}"] = weakref.ref(thing)
-    return watched
-
-
-def _prove(watched: dict[str, weakref.ref[Any]], left: list[ModuleType]) -> Proof:
-    """Empty the modules one by one first: what dies by its reference count need not be found by the collector, which
-    stops the whole process while it looks."""
-    _dispose_registries(left)
-    while left:
-        vars(left.pop()).clear()
-        time.sleep(0)
-    caches.clear()
-    for _ in range(3):
-        # Weak dictionaries let go of their keys only when the values have died: pydantic's generic models need two.
-        gc.collect()
-        alive = tuple(name for name, reference in watched.items() if reference() is not None)
-        if not alive:
-            break
-        time.sleep(_BREATH_SECONDS)
-    return Proof(alive)
-
-
-def _dispose_registries(left: list[ModuleType]) -> None:
-    """Take the mappings of the plugin's own SQLAlchemy classes apart in order, not in the collector's callbacks.
-
-    A base that the plugin imported from the host is the host's, and stays.
-    """
-    own = [
-        thing
-        for module in left
-        for thing in list(vars(module).values())
-        if inspect.isclass(thing) and thing.__module__ == module.__name__
-    ]
-    found = {id(item): item for thing in own if (item := vars(thing).get("registry")) is not None}
-    for item in found.values():
-        dispose = getattr(item, "dispose", None)
-        if callable(dispose):
-            dispose()
-            time.sleep(0)

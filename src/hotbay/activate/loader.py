@@ -80,7 +80,7 @@ def public_names(plugin: str) -> tuple[str, ...]:
     return (plugin, f"addons.{plugin}", f"app.addons.{plugin}")
 
 
-def _own_builtins(private: str, publics: Sequence[str]) -> dict[str, Any]:
+def _own_builtins(private: str, publics: Sequence[str], own: Mapping[str, Any]) -> dict[str, Any]:
     real = builtins.__import__
 
     def own_import(
@@ -102,7 +102,7 @@ def _own_builtins(private: str, publics: Sequence[str]) -> dict[str, Any]:
                 return _Branch(above, last, real(private, globals, locals, (), 0))
         return real(name, globals, locals, fromlist or (), level)
 
-    return {**vars(builtins), "__import__": own_import}
+    return {**vars(builtins), **own, "__import__": own_import}
 
 
 class _Branch(ModuleType):
@@ -127,12 +127,15 @@ def _trunk(public: str, root: ModuleType) -> ModuleType:
     return root
 
 
-def open_package(private: str, folder: Path, plugin: str) -> ModuleType:
-    """Import the root package of a generation from `folder` and answer its module. Raises what the import raises."""
+def open_package(private: str, folder: Path, plugin: str, own: Mapping[str, Any] | None = None) -> ModuleType:
+    """Import the root package of a generation from `folder` and answer its module. Raises what the import raises.
+
+    `own` are builtins for its modules that differ from the usual ones.
+    """
     with _lock:
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
-        _finder.roots[private] = (folder, _own_builtins(private, public_names(plugin)))
+        _finder.roots[private] = (folder, _own_builtins(private, public_names(plugin), own or {}))
     return importlib.import_module(private)
 
 

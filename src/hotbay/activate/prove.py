@@ -1,0 +1,98 @@
+"""The end of a generation: take back what it left, empty its modules, collect, and prove that it is gone."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import logging
+import time
+import weakref
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from hotbay.activate import Proof, caches, holders, mappings, patches, traces
+from hotbay.activate.owned import Owner
+from hotbay.activate.threads import giving_way
+
+log = logging.getLogger("hotbay.activate")
+Watched = dict[str, weakref.ref[Any]]
+# Between two collections the loop gets its turn: one may cost 10 ms.
+_BREATH_SECONDS = 0.002
+
+
+def watch(modules: Mapping[str, ModuleType]) -> Watched:
+    """Weak references to a generation's modules, classes and functions, by name."""
+    watched: Watched = {}
+    for name, module in modules.items():
+        watched[name] = weakref.ref(module)
+        for thing in list(vars(module).values()):
+            if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == name:
+                watched[f"{name}.{thing.__qualname__}"] = weakref.ref(thing)
+    return watched
+
+
+def prove(owner: Owner, watched: Watched, left: list[ModuleType], brought: traces.Brought, loop: Any) -> Proof:
+    """Take back, empty, collect, look. In a thread; `left` are the generation's modules, and is emptied."""
+    with giving_way():
+        undone = _take_back(owner, left, brought)
+        unsure = tuple(traces.uncertain(brought))
+        brought.forget()
+        _empty(left)
+        caches.clear()
+        if not _alive(watched):
+            return Proof(undone=tuple(undone), left=unsure)
+        found = holders.find(owner, _strong(watched), loop)
+        for cache in found.caches:
+            undone.append(f"the cache of {cache.__module__}.{cache.__qualname__}")
+            cache.cache_clear()
+        if found.caches:
+            found = _again(owner, watched, loop)
+        alive = tuple(_strong(watched))
+        return Proof(alive, tuple(found.holders), tuple(undone), unsure)
+
+
+def _take_back(owner: Owner, left: list[ModuleType], brought: traces.Brought) -> list[str]:
+    done: list[str] = []
+    kept: list[patches.Patch] = []
+
+    def put_back() -> list[str]:
+        undone, others = patches.undo(owner, [vars(module) for module in left])
+        kept.extend(others)
+        return undone
+
+    for work in (put_back, lambda: traces.undo(owner, brought), lambda: mappings.undo(owner, left)):
+        try:
+            done += work()
+        except Exception:
+            log.exception("what %s left in the process could not be taken back", owner.plugin)
+    if kept:
+        # The host calls these functions: with empty modules they would fail.
+        left.clear()
+    return done
+
+
+def _empty(left: list[ModuleType]) -> None:
+    """Empty the modules one by one: what dies by its reference count need not be found by the collector, which stops
+    the whole process while it looks."""
+    while left:
+        vars(left.pop()).clear()
+        time.sleep(0)
+
+
+def _again(owner: Owner, watched: Watched, loop: Any) -> holders.Found:
+    return holders.find(owner, _strong(watched), loop) if _alive(watched) else holders.Found()
+
+
+def _alive(watched: Watched) -> bool:
+    """Collect; weak dictionaries let go of their keys only when the values have died: generic models need two turns."""
+    for _ in range(3):
+        gc.collect()
+        if all(reference() is None for reference in watched.values()):
+            return False
+        time.sleep(_BREATH_SECONDS)
+    return True
+
+
+def _strong(watched: Watched) -> dict[str, Any]:
+    return {name: thing for name, reference in watched.items() if (thing := reference()) is not None}

@@ -1,0 +1,75 @@
+"""What a host has that a plugin can hang itself into."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import logging
+import threading
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+import pluggy
+from pydantic import BaseModel
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+T = TypeVar("T")
+END = threading.Event()
+CALLBACKS: list[Any] = []
+FILES: list[Any] = []
+CURRENT: ContextVar[Any] = ContextVar("CURRENT", default=None)
+HOOKS = pluggy.PluginManager("the_host")
+LOG = logging.getLogger("the_host")
+ENGINE = create_engine("sqlite://")
+on = pluggy.HookspecMarker("the_host")
+
+
+class Base(DeclarativeBase):
+    """The host's own base."""
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(default="")
+
+
+class Page(BaseModel, Generic[T]):
+    items: list[T]
+
+
+class Exporter(abc.ABC):
+    @abc.abstractmethod
+    def export(self) -> str: ...
+
+
+class Mailer:
+    def send(self) -> str:
+        return "sent by the host"
+
+    def check(self) -> str:
+        return "checked by the host"
+
+
+def price() -> int:
+    return 10
+
+
+def total() -> int:
+    return price() * 2
+
+
+@functools.lru_cache
+def schema_of(cls: Any) -> str:
+    return str(cls.__name__)
+
+
+@functools.singledispatch
+def render(thing: Any) -> str:
+    return "?"
+
+
+def wait(work: Any) -> None:
+    """A thread of the host's own that runs what it is given."""
+    work()
