@@ -534,18 +534,68 @@ async def test_at_the_deadline_a_websocket_is_closed_with_1012(desk: Desk) -> No
     assert one.flights == set()
 
 
-async def test_at_the_deadline_a_stream_gets_its_end(desk: Desk) -> None:
+EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
+
+
+def sending(headers: list[tuple[bytes, bytes]], *pieces: bytes) -> Any:
+    """An application that sends these pieces, and then nothing for ever."""
+
     async def forever(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await asyncio.sleep(3600)
 
-    one = serving(forever)
+    return forever
+
+
+async def ended_at_the_deadline(desk: Desk, app: Any) -> tuple[Serving, Any]:
+    """What came of a request that was under way at the drain deadline."""
+    one = serving(app)
     desk.dispatcher.table = table(one)
-    asked = asyncio.create_task(desk.get("/shop"))
+    socket = Socket("http")
+    running = socket.run(desk)
     await until(lambda: one.flights and next(iter(one.flights)).started)
+    await asyncio.sleep(0)
     assert await one.drain(0.01) == 1
-    assert (await asked).text == "data: 1\n\n"
+    (outcome,) = await asyncio.gather(running, return_exceptions=True)
+    assert one.flights == set()
+    return one, (outcome, socket.sent)
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+async def test_at_the_deadline_an_event_stream_gets_a_retry_hint_and_its_end(desk: Desk, end: bytes) -> None:
+    one, (outcome, sent) = await ended_at_the_deadline(desk, sending(EVENTS, b"data: 1" + end))
+    assert outcome is None
+    assert sent[-1]["more_body"] is False
+    assert re.fullmatch(rb"retry: \d{3,4}\n\n", sent[-1]["body"])
+    assert one.meter.read().failures == {}
+    assert one.closed == {"http": 1}
+
+
+@pytest.mark.parametrize("pieces", [(), (b"data: 1\n",), (b"data: 1\n\nda",), (b"data: 1\n", b"\n")])
+async def test_a_hint_in_the_middle_of_an_event_would_end_that_event(desk: Desk, pieces: tuple[bytes, ...]) -> None:
+    """A browser forgets an event without its end; a line after it would make it believe that it has all of it."""
+    _, (outcome, sent) = await ended_at_the_deadline(desk, sending(EVENTS, *pieces))
+    assert outcome is None
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"content-type", b"application/zip")],
+        [(b"content-length", b"10")],
+        [*EVENTS, (b"content-encoding", b"br")],
+    ],
+)
+async def test_at_the_deadline_another_answer_is_broken_off(desk: Desk, headers: list[tuple[bytes, bytes]]) -> None:
+    """Its end would tell the client that it has the whole file."""
+    one, (outcome, sent) = await ended_at_the_deadline(desk, sending(headers, b"half"))
+    assert isinstance(outcome, ConnectionAbortedError)
+    assert [message.get("more_body") for message in sent] == [None, True]
+    assert one.meter.read().failures == {"cut": 1}
 
 
 async def test_at_the_deadline_an_unbegun_answer_is_503_with_retry_after(desk: Desk) -> None:
@@ -581,11 +631,7 @@ async def test_what_a_cancelled_request_still_says_is_not_sent(desk: Desk) -> No
 
 
 async def test_a_client_that_does_not_read_does_not_stop_the_others_end(desk: Desk) -> None:
-    async def forever(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await asyncio.sleep(3600)
-
-    one = serving(forever)
+    one = serving(sending(EVENTS))
     desk.dispatcher.table = table(one)
     deaf, well = Socket("http"), Socket("http")
 

@@ -31,7 +31,7 @@ class Tally:
 
     Kinds of failures: `exception` (the plugin raised), `status` (it answered 5xx itself), `aborted` (it broke off in
     the middle of an answer), `unavailable` (it could not be loaded), `held` (it waited longer than requests may),
-    `drained` (it had not begun its answer at the drain deadline).
+    `drained` (it had not begun its answer at the drain deadline), `cut` (it had not ended it there).
     """
 
     counts: Mapping[int, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import asyncio
 import html
 import json
 import logging
+import random
 import re
 import time
 import uuid
@@ -30,6 +31,7 @@ log = logging.getLogger("hotbay.serve")
 _PARAMETER = re.compile(r"{[^}:]+(?::([^}]+))?}")
 _CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "uuid": "[0-9a-fA-F-]{32,36}"}
 _RETRY_SECONDS = 5.0
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 async def _nothing() -> None:
@@ -39,12 +41,14 @@ async def _nothing() -> None:
 class Flight:
     """One request, connection or job that a generation is working on."""
 
-    __slots__ = ("_began", "_meter", "_send", "ended", "failed", "finished", "kind", "started", "task")
+    __slots__ = ("_began", "_head", "_last", "_meter", "_send", "cut", "ended", "failed", "finished", "kind", "task")
 
     def __init__(self, kind: str, send: Send | None = None, meter: Meter | None = None, began: int = 0) -> None:
         self.kind = kind
         self.task = asyncio.current_task()
-        self.started = self.finished = self.ended = self.failed = False
+        self.finished = self.ended = self.failed = self.cut = False
+        self._head: Message | None = None
+        self._last: Message | None = None
         self._send = send
         self._meter = meter
         self._began = began or perf_counter_ns()
@@ -55,21 +59,28 @@ class Flight:
             return _nothing()
         kind = message["type"]
         if kind == "http.response.body":
-            if not message.get("more_body"):
+            if message.get("more_body"):
+                self._last = message
+            else:
                 self.finished = True
         elif kind == "http.response.start":
-            self.started = True
+            self._head = message
             if self._meter is not None:
                 self._meter.answered(self._began)
             if message["status"] >= 500 and not self.failed:
                 self.fail("status")
         elif kind == "websocket.accept":
-            self.started = True
+            self._head = message
             if self._meter is not None:
                 self._meter.accepted()
         elif kind == "websocket.close":
             self.finished = True
         return self._send(message)
+
+    @property
+    def started(self) -> bool:
+        """True when the head of the answer is out, or the WebSocket accepted."""
+        return self._head is not None
 
     def fail(self, kind: str) -> None:
         """Count this as a failure, once."""
@@ -78,7 +89,10 @@ class Flight:
         self.failed = True
 
     async def end(self) -> None:
-        """Close politely: a WebSocket with 1012 (service restart), a stream with its end; then cancel the work."""
+        """Close politely: a WebSocket with 1012 (service restart), an event stream with its end; then cancel the work.
+
+        Another answer that is under way is broken off (`cut`): an end would tell the client that it has all of it.
+        """
         if self._send is not None and not self.finished:
             with suppress(Exception):
                 async with asyncio.timeout(1.0):
@@ -89,13 +103,29 @@ class Flight:
 
     async def _farewell(self) -> None:
         if self.kind == "websocket":
+            if not self.started:
+                self.fail("drained")
             await self.send({"type": "websocket.close", "code": 1012, "reason": "the plugin was changed"})
+        elif self._head is not None and is_event_stream(self._head):
+            await self.send({"type": "http.response.body", "body": self._hint(), "more_body": False})
         elif self.started:
-            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+            self.cut = True
+            self.fail("cut")
         else:
             self.fail("drained")
             problem = {"status": 503, "code": "drained", "detail": "the plugin was changed; please ask again"}
             await respond_json(self.send, 503, problem, retry_after=1)
+
+    def _hint(self) -> bytes:
+        """When to come back, where it can be said: between two events. Not all clients at once."""
+        sent = b"" if self._last is None else bytes(self._last.get("body", b""))
+        return b"retry: %d\n\n" % random.randint(250, 1250) if sent.endswith(_EVENT_ENDS) else b""  # noqa: S311
+
+
+def is_event_stream(head: Message) -> bool:
+    """True for the head of server-sent events whose text is not encoded."""
+    headers = {bytes(name).lower(): bytes(value) for name, value in head.get("headers", ())}
+    return headers.get(b"content-type", b"").startswith(b"text/event-stream") and b"content-encoding" not in headers
 
 
 class Serving:
@@ -224,6 +254,8 @@ class Serving:
             if not flight.ended or flight.task is None:
                 raise
             flight.task.uncancel()
+            if flight.cut:
+                raise ConnectionAbortedError(f"{self.plugin} was changed in the middle of a long answer") from None
         except ActivationFailed as error:
             await self._unavailable(flight, error)
         except Exception as error:  # noqa: BLE001 - a plugin's exception is the plugin's 500
