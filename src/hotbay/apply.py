@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from hotbay import journal, store
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
@@ -30,6 +32,7 @@ from hotbay.settings import Settings
 from hotbay.source import Source
 from hotbay.steps import STEPS
 from hotbay.store import Store
+from hotbay.suspects import Suspects
 
 log = logging.getLogger("hotbay.apply")
 
@@ -103,6 +106,7 @@ class Applier:
         self.beacon = Beacon(settings.run)
         self.workers = Workers(settings.run)
         self.lease = Lease(settings.run / "lease")
+        self.suspects = Suspects(settings.loading)
         self.notary = Notary(settings, registry, self.workers)
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
@@ -262,25 +266,26 @@ class Applier:
             self._tell(bench, step.verb, "running", seq)
             try:
                 with self.store.write() as connection:
+                    _mark_done(connection, bench.operation, done)
                     journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
                 record = STEPS[step.verb].do(bench, step.params)
             except Exception as error:
                 raise self._failed(bench, seq, done, as_hotbay(error, step.verb)) from error
             seconds = time.monotonic() - began
-            with self.store.write() as connection:
-                journal.mark_step(connection, bench.operation, seq, journal.DONE, record=record, seconds=seconds)
-            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": slim(record)})
+            done.append({"verb": step.verb, "seconds": round(seconds, 6), "record": record})
             self._tell(bench, step.verb, "done", seq, seconds)
         return done
 
     def _finish(self, bench: Bench, steps: list[dict[str, Any]], seconds: float) -> Outcome:
-        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(steps), bench.notes)
+        slimmed = slim_steps(steps)
+        outcome = Outcome(bench.operation, bench.plan, seconds, tuple(slimmed), bench.notes)
         self.workers.signal(MARK)
         with self.store.write() as connection:
+            _mark_done(connection, bench.operation, steps)
             journal.close_operation(connection, bench.operation, journal.DONE, result=outcome.to_json())
             plan = bench.plan
             self._audit(
-                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=steps
+                connection, plan.kind.value, plan.plugin, "done", plan=plan, operation=bench.operation, steps=slimmed
             )
         self._tell(bench, "", "done", len(steps), seconds)
         return outcome
@@ -320,7 +325,7 @@ class Applier:
                 plan=plan,
                 operation=bench.operation,
                 error=error,
-                steps=done,
+                steps=slim_steps(done),
             )
         self._tell(bench, plan.steps[seq].verb, "failed", seq)
         self._tell(bench, "", "failed", seq)
@@ -357,6 +362,14 @@ class Applier:
         return []
 
 
+def _mark_done(connection: Connection, operation: int, steps: list[dict[str, Any]]) -> None:
+    """Record the last of the steps as done, in the transaction that records what comes next: a commit less a step."""
+    if steps:
+        last = steps[-1]
+        seq, record, seconds = len(steps) - 1, last["record"], last["seconds"]
+        journal.mark_step(connection, operation, seq, journal.DONE, record=record, seconds=seconds)
+
+
 def as_hotbay(error: Exception, verb: str) -> HotbayError:
     """Our own error for anything that a step raised."""
     if isinstance(error, HotbayError):
@@ -364,6 +377,11 @@ def as_hotbay(error: Exception, verb: str) -> HotbayError:
     log.error("step %s failed", verb, exc_info=error)
     mend = "see the server's log; everything done was undone"
     return OperationFailed(f"{verb}: {type(error).__name__}: {error}", mend=mend, step=verb)
+
+
+def slim_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Steps as they are told."""
+    return [step | {"record": slim(step["record"])} for step in steps]
 
 
 def slim(record: dict[str, Any]) -> dict[str, Any]:

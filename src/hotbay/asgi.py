@@ -39,6 +39,7 @@ from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store
 from hotbay.vault import Vault
+from hotbay.verdict import pronounce
 from hotbay.watch import Watch
 from hotbay.workshop import LocalWorkshop
 from hotbay.wrapped import HostFirst
@@ -180,12 +181,12 @@ class Hotbay:
         make = context_maker(self.settings, self.store, self.vault, self.follower)
         self.follower.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
         self.workshop = LocalWorkshop(self.host, make, self.settings)
-        self.follower.claims = self.claims
+        self.follower.claims, self.follower.struck = self.claims, self._struck
         self.notary = Notary(self.settings, self.store, Workers(self.settings.run))
         self.feed = Feed(self)
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
-        await asyncio.to_thread(self.applier("recovery").recover_at_start)
+        await asyncio.to_thread(self._recover)
         patches.remember()
         # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
         # loaded, because a frozen generation would be kept for ever.
@@ -202,6 +203,17 @@ class Hotbay:
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
         self.follower.keep(self._follow_catalog(), "hotbay catalog")
         self.follower.keep(self._write_receipts(), "hotbay receipts")
+
+    def _recover(self) -> None:
+        """Undo or finish what was cut off, and leave out what killed or hung this host before."""
+        self.applier("recovery").recover_at_start()
+        for strikes in pronounce(self.store, self.follower.suspects):
+            log.error("%s %s is left out: %s", strikes.plugin, strikes.version, strikes)
+        if self.settings.safe_mode:
+            log.warning("safe mode: no plugin is loaded; deactivate or uninstall what is to blame, then start without")
+
+    def _struck(self) -> None:
+        self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")
 
     async def _follow_catalog(self) -> None:
         """Know the local packages, and those put there later; not before serving, because reading them takes time."""
@@ -297,7 +309,7 @@ class Hotbay:
 
     async def _load_undocumented(self) -> None:
         """A server that was killed right after an install kept no document: only loading the plugin makes one."""
-        for serving in list(self.follower.dispatcher.table.servings.values()):
+        for serving in [] if self.settings.safe_mode else list(self.follower.dispatcher.table.servings.values()):
             if not self.documents.has(serving.live.image):
                 with suppress(HotbayError):
                     await serving.ready()

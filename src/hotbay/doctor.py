@@ -31,6 +31,7 @@ from hotbay.recover import lives, stuck_because
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
 from hotbay.store import Store
+from hotbay.suspects import Suspects
 from hotbay.vault import Vault
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -186,10 +187,16 @@ def _operations(patient: Patient) -> Findings:
 
 
 def _plugins(patient: Patient) -> Findings:
+    suspects = Suspects(patient.settings.loading)
+    suspects.collect()
     for plugin, row in patient.rows.items():
+        strikes = suspects.of(row.image)
         if row.problem:
-            mend = f"`hotbay logs {plugin}`; then upgrade, roll back or deactivate it"
+            mend = f"`hotbay logs {plugin}`; then upgrade, roll back or deactivate it, or `hotbay activate {plugin}`"
             yield Finding("plugins", ERROR, f"{plugin} does not serve: {row.problem}", mend, plugin)
+        elif row.active and strikes is not None:
+            mend = "it is tried again at its next use; one success clears it, a second failure leaves it out"
+            yield Finding("plugins", WARNING, str(strikes), mend, plugin)
     states = [row.state.value for row in patient.rows.values()]
     yield Finding("plugins", OK, f"{states.count('active')} active, {states.count('inactive')} inactive")
 
@@ -318,6 +325,9 @@ def _workers(patient: Patient) -> Findings:
     value = beacon.value
     beacon.close()
     for status in (found for name in alive if (found := workers.read(name)) is not None):
+        if status.safe_mode:
+            mend = "when the plugin to blame is deactivated or uninstalled, start the server without safe mode"
+            yield Finding("workers", WARNING, f"worker {status.pid} runs in safe mode: no plugin is loaded", mend)
         if stopped(status.pid):
             yield Finding("workers", WARNING, f"worker {status.pid} is stopped", "it catches up when it goes on")
         elif status.beacon < value and not patient.busy:

@@ -17,6 +17,8 @@
     ├── OperationFailed          exit 9   status 500  "operation-failed"
     │   ├── MigrationFailed      exit 9   status 422  "migration-failed"
     │   ├── ActivationFailed     exit 9   status 422  "activation-failed"
+    │   │   ├── LeftOut          exit 9   status 503  "left-out"
+    │   │   └── SafeMode         exit 9   status 503  "safe-mode"
     │   └── WorkerTimeout        exit 9   status 504  "worker-timeout"
     ├── Forbidden                exit 10  status 403  "forbidden"
     └── StateError               exit 11  status 500  "state-error"
@@ -169,6 +171,18 @@ class ActivationFailed(OperationFailed):
     """A plugin's code could not be imported, started or was not healthy."""
 
     status, code = 422, "activation-failed"
+
+
+class LeftOut(ActivationFailed):
+    """A plugin is not loaded any more, because loading it killed or hung the host before."""
+
+    status, code = 503, "left-out"
+
+
+class SafeMode(ActivationFailed):
+    """The host was started without plugins."""
+
+    status, code = 503, "safe-mode"
 
 
 class WorkerTimeout(OperationFailed):

@@ -21,7 +21,7 @@ from hotbay.activate import Generation, Image, Proof, Runtime
 from hotbay.activate.bus import Bus
 from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
-from hotbay.errors import ActivationFailed, Conflict, HotbayError, NotFound
+from hotbay.errors import ActivationFailed, Conflict, HotbayError, LeftOut, NotFound, SafeMode
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
 from hotbay.meter import Meters
@@ -32,6 +32,8 @@ from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store, version_of
+from hotbay.suspects import Suspects, killer
+from hotbay.turns import Turns
 from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
@@ -74,10 +76,13 @@ class Follower(Hub):
         self.images = images
         self.worker = f"w-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.workers = Workers(settings.run)
+        self.suspects = Suspects(settings.loading)
+        self.turns = Turns()
         self.beacon = Beacon(settings.run)
         self.bus = Bus()
         self.dispatcher = Dispatcher(self.beacon, self.sync, settings.hold_seconds)
         self.claims: Callable[[Mapping[str, Live]], tuple[Claim, ...]] = lambda rows: ()
+        self.struck: Callable[[], None] = lambda: None
         self.on_change: list[Callable[[], None]] = []
         self.runtime: Runtime | None = None
         self.leads_jobs = False
@@ -263,7 +268,12 @@ class Follower(Hub):
     # ── loading ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _load(self, serving: Serving) -> Generation:
-        generation = await self._make(serving.live)
+        try:
+            generation = await self._make(serving.live)
+        except ActivationFailed as error:
+            if error.detail.get("hung"):
+                self.struck()
+            raise
         if serving.retired:
             await self._discard(generation)
             raise ActivationFailed(f"{serving.plugin} was changed while it was being loaded")
@@ -274,7 +284,20 @@ class Follower(Hub):
             notify()
         return generation
 
-    async def _make(self, row: Live) -> Generation:
+    async def _make(self, row: Live, operation: int = 0) -> Generation:
+        """A loaded, started and healthy generation. One whose image struck before is loaded while nothing else is, so
+        that it is known who did it; without an operation that asks for it, one that struck out is not loaded at all.
+        """
+        if self.settings.safe_mode:
+            raise SafeMode(f"{row.plugin} is not loaded: this host runs in safe mode", mend="start it without")
+        strikes = self.suspects.of(row.image)
+        if strikes is not None and strikes.out and not operation:
+            raise LeftOut(f"{row.plugin} is left out: {strikes}", mend=f"`hotbay activate {row.plugin}` tries it again")
+        async with self.turns.turn(alone=strikes is not None):
+            with self.suspects.loading(row.plugin, row.version, row.image, operation):
+                return await self._make_now(row)
+
+    async def _make_now(self, row: Live) -> Generation:
         if self.runtime is None:
             raise ActivationFailed("this worker has no runtime")
         try:
@@ -309,7 +332,7 @@ class Follower(Hub):
             raise Conflict(f"{generation.plugin} answers what is taken", problems=tuple(problems), step="start")
 
     async def _load_eager(self) -> None:
-        for serving in list(self.dispatcher.table.servings.values()):
+        for serving in [] if self.settings.safe_mode else list(self.dispatcher.table.servings.values()):
             if serving.live.contributions.eager:
                 with suppress(HotbayError):
                     await serving.ready()
@@ -367,7 +390,8 @@ class Follower(Hub):
             await self._discard(older.generation)
         row = Live.from_json(data["row"])
         try:
-            generation = await self._make(row)
+            await asyncio.to_thread(self._refuse_killer, data["operation"])
+            generation = await self._make(row, data["operation"])
         except HotbayError as error:
             ready.error = error.to_json()
         except Exception as error:
@@ -377,6 +401,12 @@ class Follower(Hub):
             ready.generation = generation
         self._wake.set()
         self._tell()
+
+    def _refuse_killer(self, operation: int) -> None:
+        """What killed one worker is not loaded in the next one. Raises ActivationFailed."""
+        strikes = self.suspects.killed_in(operation)
+        if strikes is not None:
+            raise killer(strikes)
 
     async def _forget(self, plugin: str, ready: Prepared) -> None:
         """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
@@ -454,6 +484,7 @@ class Follower(Hub):
             booted=self._booted,
             generations=sum(1 for serving in servings.values() if serving.generation is not None),
             jobs=self.leads_jobs,
+            safe_mode=self.settings.safe_mode,
         )
 
     def _describe(self, plugin: str, serving: Serving | None) -> dict[str, Any]:

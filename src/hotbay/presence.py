@@ -102,6 +102,7 @@ class Status:
     booted: float = 0.0
     generations: int = 0
     jobs: bool = False
+    safe_mode: bool = False
 
     def of(self, plugin: str) -> dict[str, Any]:
         """What the worker says of one plugin."""

@@ -25,6 +25,7 @@ from hotbay.presence import Workers
 from hotbay.settings import Settings
 from hotbay.steps import STEPS
 from hotbay.store import Store
+from hotbay.suspects import Suspects
 
 log = logging.getLogger("hotbay.recover")
 
@@ -102,7 +103,7 @@ def _close(writer: Writer, operation: dict[str, Any]) -> None:
     else:
         _undo(writer, bench)
         state = journal.UNDONE
-    error = None if state == journal.DONE else {"detail": "cut off before its switch; everything was undone"}
+    error = None if state == journal.DONE else {"detail": f"{_why(writer, bench)}; everything was undone"}
     with writer.store.write() as connection:
         journal.close_operation(connection, bench.operation, state, result={"recovered": True}, error=error)
         store.add_audit(
@@ -116,6 +117,11 @@ def _close(writer: Writer, operation: dict[str, Any]) -> None:
             operation=bench.operation,
             detail={},
         )
+
+
+def _why(writer: Writer, bench: Bench) -> str:
+    strikes = Suspects(writer.settings.loading).killed_in(bench.operation)
+    return "cut off before its switch" if strikes is None else str(strikes)
 
 
 def _undo(writer: Writer, bench: Bench) -> None:

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     watch: bool = True
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
+    safe_mode: bool = False
 
     @field_validator("api_prefix")
     @classmethod
@@ -109,6 +110,11 @@ class Settings(BaseSettings):
     def run(self) -> Path:
         """Signals, leases and workers' status; nothing in it outlives the processes."""
         return self.home / "run"
+
+    @property
+    def loading(self) -> Path:
+        """Marks of what is being loaded, and what is held against images that killed a process."""
+        return self.run / "loading"
 
     @property
     def exports(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,8 +23,10 @@ from hotbay.facts import KEPT_TABLES
 from hotbay.migrate import Transaction
 from hotbay.model import Contributions, Live
 from hotbay.presence import Status
+from hotbay.suspects import Suspects, killer
 
 log = logging.getLogger("hotbay.steps")
+_DYING_SECONDS, _TURN_SECONDS = 1.0, 0.01
 
 
 class Step(Protocol):
@@ -123,10 +126,12 @@ class Start:
         said = bench.cohort.gather(prepared, limit)
         if failed:
             raise as_error(failed[0])
+        refuse_killer(bench)
         if found:
             contributions = Contributions.from_json(found[0])
         else:
             contributions = bench.workshop.try_out(image_of(bench, bench.images.path(row.image)))
+        Suspects(bench.settings.loading).clear(row.image)
         bench.row = replace(row, contributions=contributions)
         return answers(said) | {"contributions": contributions.to_json()}
 
@@ -164,6 +169,18 @@ def judge_prepared(status: Status, bench: Bench, failed: list[Record], found: li
     elif said["state"] == "ready":
         found.append(said["contributions"])
     return "busy" if said["state"] == "loading" else "done"
+
+
+def refuse_killer(bench: Bench) -> None:
+    """Raise ActivationFailed when a worker died of what it was to load. A dying process lets go of one file after the
+    other, so a mark of a worker that is not there any more is waited for."""
+    suspects, deadline = Suspects(bench.settings.loading), time.monotonic() + _DYING_SECONDS
+    while (strikes := suspects.killed_in(bench.operation)) is None:
+        there = {status.pid for status in bench.cohort.workers.statuses()}
+        if set(suspects.in_progress(bench.operation)) <= there or time.monotonic() > deadline:
+            return
+        time.sleep(_TURN_SECONDS)
+    raise killer(strikes)
 
 
 def as_error(data: Record) -> HotbayError:

@@ -86,6 +86,8 @@ class Registrar:
         # The same content was refused before: it is not tried again until it changes or is renamed.
         if not content or (refusal is not None and refusal["digest"] == f"{content}:{found.active}"):
             return None
+        if found.active and (row is None or row.image != content or not row.active) and self._killed(found, content):
+            return None
         if row is None:
             return Request(Kind.INSTALL, found.plugin, folder=found, inactive=not found.active)
         if row.image != content:
@@ -94,6 +96,14 @@ class Registrar:
             kind = Kind.ACTIVATE if found.active else Kind.DEACTIVATE
             return Request(kind, found.plugin, force=True)
         return None
+
+    def _killed(self, found: Found, content: str) -> bool:
+        """True for what killed or hung its worker twice: a restart is no reason to try it again."""
+        strikes = self.applier.suspects.of(content)
+        if strikes is None or not strikes.out:
+            return False
+        self._refuse(found.plugin, f"{content}:{found.active}", f"it is left out: {strikes}")
+        return True
 
     def _changed(self, found: Found, row: Live) -> Request | None:
         """New content: forwards, or to an older version, which is a change like any other here."""

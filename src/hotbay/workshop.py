@@ -13,6 +13,7 @@ from hotbay.activate.context import PluginContext
 from hotbay.activate.inprocess import InProcess, InProcessGeneration
 from hotbay.activate.threads import in_thread
 from hotbay.documents import Documents
+from hotbay.errors import SafeMode
 from hotbay.model import Contributions
 from hotbay.settings import Settings
 
@@ -30,6 +31,8 @@ class LocalWorkshop:
 
     def try_out(self, image: Image) -> Contributions:
         """Load, start, check, stop and unload a plugin here. Raises ActivationFailed."""
+        if self.settings.safe_mode:
+            raise SafeMode(f"{image.version.plugin} is not loaded: this host is in safe mode", mend="repeat it without")
 
         async def start(generation: InProcessGeneration) -> Contributions:
             await generation.start()

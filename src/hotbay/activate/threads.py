@@ -68,6 +68,7 @@ async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
             f"{name}: not done within {seconds:g} s",
             mend="the plugin hangs while it is imported; correct it, or raise start_seconds",
             step="start",
+            hung=True,
         ) from None
 
 

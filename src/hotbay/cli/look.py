@@ -25,17 +25,22 @@ Entry = dict[str, Any]
 @pass_shell
 def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     """List the plugins that are installed, and those that can be."""
-    both = installed == available
-    source = _source(shell.settings())
+    from hotbay.presence import Workers
+
+    both, settings = installed == available, shell.settings()
+    source = _source(settings)
     offers, problem = _offers(source, strict=available and not installed)
     with shell.registry() as store:
         rows = [_entry(row, offers) for row in store.all_live().values()]
-        document: Entry = {"source": source.name, "source_problem": problem}
+        safe = any(status.safe_mode for status in Workers(settings.run).statuses())
+        document: Entry = {"source": source.name, "source_problem": problem, "safe_mode": safe}
         if both or installed:
             document["installed"] = rows
             document["refused"] = [_refusal(item) for item in store.all_refusals().values()]
         if both or available:
             document["available"] = [_offer(offer) for offer in offers]
+    if safe:
+        shell.note("the server runs in safe mode: no plugin is loaded")
     if problem:
         shell.note(f"warning: the source could not be read: {problem}")
     shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
@@ -146,6 +151,7 @@ def info(shell: Shell, /, plugin: str) -> None:
 def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     from hotbay.bench import grant_for
     from hotbay.migrate import owned_tables
+    from hotbay.suspects import Suspects
     from hotbay_sdk.manifest import parse
 
     live = store.all_live()
@@ -165,6 +171,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
         "migrations": [f"{item['number']:04d}_{item['name']}" for item in store.applied(row.plugin)],
         "versions": history,
         "workers": _workers(settings, row.plugin),
+        "suspicion": str(Suspects(settings.loading).of(row.image) or ""),
     }
 
 
@@ -187,6 +194,7 @@ def _describe(document: Entry) -> str:
             ("state", here.get("state", "not installed")),
             ("version", here.get("version")),
             ("problem", here.get("problem")),
+            ("suspicion", "" if here.get("problem") else here.get("suspicion")),
             ("available", newest),
             ("requires", ", ".join(manifest.get("requires", ()))),
             ("installed", moment(here.get("installed_at"))),

@@ -59,6 +59,9 @@ local_packages = {packages}
 
 # Run the plugins' jobs.
 # jobs = true
+
+# Start without plugins, to deactivate or uninstall what is to blame for a host that does not start.
+# safe_mode = false
 """
 
 
@@ -124,15 +127,19 @@ def _find_app(folder: Path) -> str:
     "--log-level", type=click.Choice(["critical", "error", "warning", "info", "debug"]), default="info",
     show_default=True, help="What the server's log tells.",
 )  # fmt: skip
+@click.option("--safe-mode", is_flag=True, help="Load no plugin: to deactivate or uninstall what is to blame.")
 @pass_shell
-def serve(shell: Shell, /, app: str, host: str, port: int, workers: int, log_level: str) -> None:
+def serve(shell: Shell, /, app: str, host: str, port: int, workers: int, log_level: str, safe_mode: bool) -> None:
     """Serve the application APP (default: `app` of hotbay.toml) with its plugins."""
+    if safe_mode:
+        os.environ["HOTBAY_SAFE_MODE"] = "1"  # For the workers too.
     settings = shell.settings()
     target = app or settings.app
     _enter(shell, settings)
     _check_app(target)
     if shell.json:
-        shell.put({"app": target, "host": host, "port": port, "workers": workers, "pid": os.getpid()}, "")
+        about = {"app": target, "host": host, "port": port, "workers": workers, "safe_mode": settings.safe_mode}
+        shell.put(about | {"pid": os.getpid()}, "")
         sys.stdout.flush()
     _run(target, host=host, port=port, workers=workers, log_level=log_level, log_config=_log_config(shell),
          timeout_graceful_shutdown=max(1, math.ceil(settings.drain_seconds)))  # fmt: skip

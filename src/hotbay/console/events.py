@@ -179,7 +179,8 @@ class Feed:
         """The registry now. Reads the database; the rows may be newer than the revision, never older."""
         epoch, rev = self.hotbay.store.rev()
         rows = self.hotbay.store.all_live()
-        body = {"epoch": epoch, "rev": rev, "plugins": [plugin_json(row) for row in rows.values()]}
+        plugins = [plugin_json(row) for row in rows.values()]
+        body = {"epoch": epoch, "rev": rev, "safe_mode": self.hotbay.settings.safe_mode, "plugins": plugins}
         return Snapshot(epoch, rev, json.dumps(body, separators=(",", ":")))
 
     # ── who listens ───────────────────────────────────────────────────────────────────────────────────────────

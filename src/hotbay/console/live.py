@@ -32,6 +32,7 @@ def status(hotbay: Host) -> Response:
         "epoch": epoch,
         "rev": rev,
         "worker": hotbay.follower.worker,
+        "safe_mode": hotbay.settings.safe_mode,
         "workers": [_worker(item) for item in hotbay.follower.workers.statuses()],
         "lease": lease.holder() or None,
         "versions": {"hotbay": version("hotbay"), "python": platform.python_version()},

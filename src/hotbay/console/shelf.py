@@ -164,7 +164,14 @@ def installed(hotbay: Hotbay) -> dict[str, Any]:
         for plugin, item in found.items()
         if plugin not in live
     ]
-    return {"epoch": epoch, "rev": rev, "addons": rows, "waiting": waiting, "strangers": folders.strangers()}
+    return {
+        "epoch": epoch,
+        "rev": rev,
+        "safe_mode": hotbay.settings.safe_mode,
+        "addons": rows,
+        "waiting": waiting,
+        "strangers": folders.strangers(),
+    }
 
 
 def _refusal(row: dict[str, Any] | None) -> dict[str, Any] | None:
