@@ -101,3 +101,13 @@ def test_a_file_that_was_cut_is_filled_again(tmp_path: Path) -> None:
     beacon = Beacon(tmp_path)
     assert beacon.value == 4
     beacon.close()
+
+
+def test_garbage_in_the_file_is_no_number_to_count_on_from(tmp_path: Path) -> None:
+    (tmp_path / "beacon").write_bytes(b"\xff" * 8)
+    beacon = Beacon(tmp_path)
+    before = beacon.raw
+    beacon.begin()
+    beacon.end()
+    assert beacon.value == 4 and beacon.raw != before
+    beacon.close()

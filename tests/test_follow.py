@@ -204,6 +204,7 @@ async def test_a_plugin_that_can_not_be_loaded_stops_neither_the_worker_nor_anot
     await engine.install("mail", files={"routes.py": hello("mail")})
     row = engine.host.store.get_live("shop")
     engine.host.images.remove(row.image)
+    (engine.host.settings.plugins / "shop" / "metadata.json").unlink()  # From there the image would be restored.
     with caplog.at_level(logging.ERROR):
         async with engine.worker() as late:
             assert await late.version("mail") == "1.0.0"

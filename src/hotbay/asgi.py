@@ -24,10 +24,11 @@ from hotbay.console.api import build_api
 from hotbay.console.events import Feed
 from hotbay.console.leaving import server_leaving
 from hotbay.documents import Documents
-from hotbay.errors import HotbayError
+from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.facts import HOST_ROUTES, gather
 from hotbay.follow import Follower
 from hotbay.frameworks import FrameworkHost, host_route_paths, merged_openapi
+from hotbay.heal import restore_rows
 from hotbay.images import Images
 from hotbay.jobs import Jobs
 from hotbay.logs import PluginLogs
@@ -35,6 +36,7 @@ from hotbay.model import Live
 from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
 from hotbay.presence import Workers
+from hotbay.rubbish import clear_rubbish
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store
@@ -174,6 +176,7 @@ class Hotbay:
 
     async def _start(self) -> None:
         self._prepare_logs()
+        clear_rubbish(self.settings.run)
         self.follower = Follower(
             self.settings, self.store, self.images, lambda: host_route_paths(self.app), self.vault.read
         )
@@ -206,7 +209,10 @@ class Hotbay:
 
     def _recover(self) -> None:
         """Undo or finish what was cut off, and leave out what killed or hung this host before."""
-        self.applier("recovery").recover_at_start()
+        applier = self.applier("recovery")
+        applier.recover_at_start()
+        with suppress(LeaseHeld), applier.lease.hold(0, kind="recovery", plugin="all plugins", actor="recovery"):
+            restore_rows(self.store, self.settings)
         for strikes in pronounce(self.store, self.follower.suspects):
             log.error("%s %s is left out: %s", strikes.plugin, strikes.version, strikes)
         if self.settings.safe_mode:

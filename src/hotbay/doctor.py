@@ -23,14 +23,16 @@ from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.folder import digest
 from hotbay.folders import Folders
 from hotbay.grant import Grant
+from hotbay.heal import restorable, restore_folders, restore_image, restore_rows
 from hotbay.images import Images
 from hotbay.migrate import owned_tables
 from hotbay.model import Live
 from hotbay.presence import Lease, Workers, ping, stopped
 from hotbay.recover import lives, stuck_because
+from hotbay.rubbish import SUFFIX
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
-from hotbay.store import Store
+from hotbay.store import UNREADABLE, Store
 from hotbay.suspects import Suspects
 from hotbay.vault import Vault
 
@@ -95,7 +97,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Run every check. Raises nothing that a check can say itself."""
     patient = Patient(settings)
     try:
-        found = [finding for check in _FIRST for finding in check(patient)]
+        found = [finding for check in _FIRST for finding in _carefully(check, patient)]
         if patient.store is not None:
             for check in _OF_ROWS:
                 found += _carefully(check, patient)
@@ -105,10 +107,10 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _carefully(check: Callable[[Patient], Findings], patient: Patient) -> list[Finding]:
-    """A check that fails is a finding itself."""
+    """A check that fails is a finding itself: what it looks at may be anything."""
     try:
         return list(check(patient))
-    except (HotbayError, OSError, sqlite3.Error, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001
         name = check.__name__.removeprefix("_")
         return [Finding(name, ERROR, f"can't be examined: {type(error).__name__}: {error}")]
 
@@ -191,7 +193,10 @@ def _plugins(patient: Patient) -> Findings:
     suspects.collect()
     for plugin, row in patient.rows.items():
         strikes = suspects.of(row.image)
-        if row.problem:
+        if row.problem.startswith(UNREADABLE):
+            mend = "--fix restores it from its image, and so does the next start"
+            yield Finding("plugins", ERROR, f"{plugin}: {row.problem}", mend, plugin, fixable=True)
+        elif row.problem:
             mend = f"`hotbay logs {plugin}`; then upgrade, roll back or deactivate it, or `hotbay activate {plugin}`"
             yield Finding("plugins", ERROR, f"{plugin} does not serve: {row.problem}", mend, plugin)
         elif row.active and strikes is not None:
@@ -210,7 +215,10 @@ def _images(patient: Patient) -> Findings:
             if problem:
                 level = ERROR if image == row.image else WARNING
                 mend = "install the plugin anew" if level == ERROR else "there is no way back to this version"
-                yield Finding("images", level, f"the image of {plugin} {version} {problem}", mend, plugin)
+                there = level == ERROR and not images.has(image) and restorable(patient.settings, row)
+                mend = "its content is there: --fix restores it, and so does its next use" if there else mend
+                message = f"the image of {plugin} {version} {problem}"
+                yield Finding("images", level, message, mend, plugin, fixable=there)
 
 
 def _image_problem(images: Images, image: str) -> str:
@@ -248,10 +256,16 @@ def _staged(settings: Settings) -> list[Path]:
 def _folder_registry(patient: Patient) -> Findings:
     folders = Folders(patient.settings.plugins)
     found = folders.scan()
+    if patient.rows and not found and not folders.read_registry():
+        message = f"{patient.settings.plugins} was lost: it has neither folders nor addon_registry.json"
+        yield Finding("plugins folder", ERROR, message, "--fix puts the folders back from the images", fixable=True)
+        return
     for plugin, row in patient.rows.items():
         problem = _folder_problem(row, found.get(plugin))
         if problem:
             mend = "start the server: it follows the folders"
+            if plugin not in found:
+                mend = f"start the server to uninstall {plugin}; to keep it, copy {row.image[:12]}… from the images"
             yield Finding("plugins folder", WARNING, f"{plugin}: {problem}", mend, plugin)
     refused = patient.registry.all_refusals()
     for plugin, item in refused.items():
@@ -278,7 +292,10 @@ def _folder_problem(row: Live, folder: Any) -> str:
 
 
 def _registry_file(patient: Patient) -> Findings:
-    written = Folders(patient.settings.plugins).read_registry().get("addons", {})
+    document = Folders(patient.settings.plugins).read_registry()
+    written = document.get("addons", {})
+    if not isinstance(written, dict) or not all(isinstance(one, dict) for one in written.values()):
+        written = {}
     wanted = {plugin: (row.version, row.image, row.active) for plugin, row in patient.rows.items()}
     said = {plugin: (one.get("version"), one.get("image"), one.get("enabled")) for plugin, one in written.items()}
     if said != wanted and not patient.busy:
@@ -334,6 +351,8 @@ def _workers(patient: Patient) -> Findings:
             mend = "see the server's log, and restart it if this lasts"
             yield Finding("workers", WARNING, f"worker {status.pid} lags behind the registry", mend)
     yield Finding("workers", OK, f"{len(alive)} worker(s) serve")
+    for path in sorted(patient.settings.run.glob(f"*{SUFFIX}")):
+        yield Finding("workers", WARNING, f"{path} was moved aside: it is no signal", "--fix deletes it", fixable=True)
     for path in dead:
         yield Finding(
             "workers", WARNING, f"{path} was left by a process that is gone", "--fix deletes it", fixable=True
@@ -391,6 +410,16 @@ def mend(settings: Settings, registry: Store) -> list[str]:
 
 def _mend(settings: Settings, registry: Store) -> Iterator[str]:
     images = Images(settings.images)
+    for plugin in restore_rows(registry, settings):
+        yield f"restored the row of {plugin}"
+    for row in registry.all_live().values():
+        if not images.has(row.image) and restore_image(settings, row) is not None:
+            yield f"restored the image of {row.plugin} {row.version}"
+    for plugin in restore_folders(registry, settings):
+        yield f"put the folder of {plugin} back"
+    for path in settings.run.glob(f"*{SUFFIX}"):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        yield f"deleted {path}"
     for image in unreferenced(settings, registry):
         images.remove(image)
         yield f"deleted image {image[:12]}…"

@@ -22,6 +22,7 @@ from hotbay.activate.bus import Bus
 from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
 from hotbay.errors import ActivationFailed, Conflict, HotbayError, LeftOut, NotFound, SafeMode
+from hotbay.heal import restore_image
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
 from hotbay.meter import Meters
@@ -300,6 +301,8 @@ class Follower(Hub):
     async def _make_now(self, row: Live) -> Generation:
         if self.runtime is None:
             raise ActivationFailed("this worker has no runtime")
+        if not self.images.has(row.image):
+            await asyncio.to_thread(restore_image, self.settings, row)
         try:
             image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
         except NotFound as error:

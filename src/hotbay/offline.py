@@ -20,6 +20,7 @@ from hotbay.facts import gather
 from hotbay.frameworks import FrameworkHost
 from hotbay.guard import plugin_engine
 from hotbay.images import Images
+from hotbay.rubbish import clear_rubbish
 from hotbay.settings import Settings
 from hotbay.store import Store, version_of
 from hotbay.vault import Vault
@@ -130,6 +131,7 @@ def open_host(
     """Open a host's state, whether its server runs or not. Plugins can import the host's modules from `app_dir`."""
     if settings.app_dir is not None and str(settings.app_dir) not in sys.path:
         sys.path.insert(0, str(settings.app_dir))
+    clear_rubbish(settings.run)
     registry = Store(settings.database_path)
     vault, catalog = Vault(registry, settings.home / "secret.key"), Catalog(settings)
     workshop = LocalWorkshop(FrameworkHost(None), context_maker(settings, registry, vault), settings)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import select
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -76,10 +77,12 @@ def ping(path: Path, word: str = LOOK) -> bool:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ENOENT):
+        if error.errno in (errno.ENXIO, errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
             return False
         raise
     try:
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+            return False  # Somebody's file: nobody reads it.
         if word:
             os.write(fd, f"{word};".encode("ascii"))
     except BlockingIOError:

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Column, Dialect, Float, Integer, MetaData, String, Table, Text, TypeDecorator
 
 metadata = MetaData()
+
+
+class Lenient(TypeDecorator[Any]):
+    """JSON that reads as None when it is none: one row that something else wrote over must not hide the others."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """What decodes a value of the database."""
+        inner = super().result_processor(dialect, coltype)
+
+        def decode(value: Any) -> Any:
+            try:
+                return inner(value) if inner is not None else value
+            except (ValueError, TypeError):
+                return None
+
+        return decode
+
 
 meta = Table("hotbay_meta", metadata, Column("name", String, primary_key=True), Column("value", JSON))
 
@@ -17,22 +40,22 @@ live = Table(
     Column("image", String, nullable=False),
     Column("state", String, nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("manifest", JSON, nullable=False),
-    Column("contributions", JSON, nullable=False),
+    Column("manifest", Lenient, nullable=False),
+    Column("contributions", Lenient, nullable=False),
     Column("source", String, nullable=False, default=""),
-    Column("grants", JSON, nullable=False),
+    Column("grants", Lenient, nullable=False),
     Column("installed_at", String, nullable=False),
     Column("updated_at", String, nullable=False),
     Column("problem", Text, nullable=False, default=""),
     Column("settings_rev", Integer, nullable=False, default=0),
-    Column("extra", JSON, nullable=False),
+    Column("extra", Lenient, nullable=False),
 )
 
 candidates = Table(
     "hotbay_candidates",
     metadata,
     Column("plugin", String, primary_key=True),
-    Column("data", JSON, nullable=False),
+    Column("data", Lenient, nullable=False),
 )
 
 versions = Table(

@@ -31,6 +31,8 @@ from hotbay.errors import NotFound, StateError
 from hotbay.model import Contributions, Live, State, Version
 from hotbay.schema import audit, candidates, ledger, live, meta, metadata, plugin_settings, refusals, versions
 
+UNREADABLE = "its row in the database is not readable"
+
 
 def now() -> str:
     """The time as ISO 8601 in UTC, to the microsecond."""
@@ -128,14 +130,14 @@ class Store:
 
     def _live_rows(self, query: Select[Any]) -> dict[str, Live]:
         with self.read() as connection:
-            waiting: dict[str, Any] = {row.plugin: row.data for row in connection.execute(select(candidates))}
+            waiting = _candidates(connection)
             rows = connection.execute(query).mappings().all()
         return {row["plugin"]: _live(dict(row), waiting.get(row["plugin"])) for row in rows}
 
     def all_candidates(self) -> dict[str, dict[str, Any]]:
         """What operations in progress ask the workers to prepare, by plugin id."""
         with self.read() as connection:
-            return {row.plugin: row.data for row in connection.execute(select(candidates))}
+            return _candidates(connection)
 
     def find_live(self, plugin: str) -> Live | None:
         """One live row, None when the plugin is not installed."""
@@ -199,10 +201,25 @@ class Store:
         return ({}, {}) if row is None else (dict(row["data"]), dict(row["secrets"]))
 
 
+def _candidates(connection: Connection) -> dict[str, dict[str, Any]]:
+    found = {row.plugin: row.data for row in connection.execute(select(candidates))}
+    return {plugin: data for plugin, data in found.items() if isinstance(data, dict)}
+
+
 def _live(row: dict[str, Any], candidate: dict[str, Any] | None) -> Live:
-    row["state"] = State(row["state"])
-    row["contributions"] = Contributions.from_json(row["contributions"])
-    row["grants"] = tuple(row["grants"])
+    """A live row. What is not readable in it is named in `problem`, and stands as if there were nothing."""
+    least = {"id": row["plugin"], "name": row["plugin"], "version": row["version"]}
+    fresh: dict[str, Any] = {"manifest": least, "contributions": {}, "grants": [], "extra": {}}
+    broken = [name for name in fresh if not isinstance(row[name], type(fresh[name]))]
+    row.update({name: fresh[name] for name in broken})
+    try:
+        contributions, state = Contributions.from_json(row["contributions"]), State(row["state"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        contributions, state = Contributions(), State.INACTIVE
+        broken.append("state or contributions")
+    if broken:
+        row["problem"] = f"{UNREADABLE}: {', '.join(broken)}"
+    row |= {"state": state, "contributions": contributions, "grants": tuple(row["grants"])}
     return Live(**row, candidate=candidate)
 
 
@@ -298,6 +315,14 @@ def forget_settings(connection: Connection, plugin: str) -> None:
 def set_problem(connection: Connection, plugin: str, problem: str) -> None:
     """Note on a live row why it does not serve; the empty text clears it."""
     connection.execute(update(live).where(live.c.plugin == plugin).values(problem=problem))
+    bump_rev(connection)
+
+
+def repair_live(connection: Connection, row: Live) -> None:
+    """Write the parts of a live row anew that were not readable; its revision stays."""
+    values: dict[str, Any] = {"state": row.state.value, "manifest": row.manifest, "extra": row.extra, "problem": ""}
+    values |= {"contributions": row.contributions.to_json(), "grants": list(row.grants)}
+    connection.execute(update(live).where(live.c.plugin == row.plugin).values(**values))
     bump_rev(connection)
 
 

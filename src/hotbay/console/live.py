@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.console.desk import Host
 from hotbay.console.events import stream
+from hotbay.doctor import ERROR, examine
 from hotbay.presence import Status
 
 router = APIRouter(tags=["live"])
@@ -40,6 +41,13 @@ def status(hotbay: Host) -> Response:
         "source": hotbay.settings.plugin_source,
     }
     return JSONResponse(body)
+
+
+@router.get("/health")
+def health(hotbay: Host) -> Response:
+    """What `hotbay doctor` finds: each with a level, words, and what mends it. Takes a while: it reads every image."""
+    findings = [finding.to_json() for finding in examine(hotbay.settings)]
+    return JSONResponse({"ok": all(item["level"] != ERROR for item in findings), "findings": findings})
 
 
 def _worker(item: Status) -> dict[str, Any]:
