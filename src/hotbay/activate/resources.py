@@ -157,6 +157,8 @@ def _is_open(thing: Any) -> bool:
         return False
     for name in ("closed", "is_closed", "_closed"):
         said = getattr(thing, name, None)
+        if inspect.iscoroutinefunction(said):
+            return False  # It waits for something: the plugin's own context is such a thing.
         if said is not None:
             return not (said() if callable(said) else said)
     return False
