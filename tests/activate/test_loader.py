@@ -290,3 +290,23 @@ async def _answer(routes: ModuleType | None) -> list[Any]:
         assert (await http.post("/shop/items", json={"id": 1, "name": "x"})).json() == {"id": 1, "name": "x"}
         body = (await http.get("/shop/items")).json()
     return [routes.ItemOut(**item) for item in body["items"]]
+
+
+def test_modules_are_listed_while_somebody_imports() -> None:
+    """A collection in the middle of a listing lets other threads run, and they import."""
+    names = (f"hotbay_test_late_{number}" for number in range(10_000))
+
+    def imported(phase: str, info: dict[str, int]) -> None:
+        sys.modules[next(names)] = ModuleType("late")
+
+    before = gc.get_threshold()
+    gc.callbacks.append(imported)
+    gc.set_threshold(1)
+    try:
+        loader.modules("hotbay_no_such_package")
+        caches.clear()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(imported)
+        for name in [name for name in sys.modules if name.startswith("hotbay_test_late_")]:
+            del sys.modules[name]

@@ -28,7 +28,7 @@ def clear() -> int:
 
 
 def _caches() -> Iterable[Callable[[], Any]]:
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # another thread may import meanwhile
         if name.partition(".")[0] in LIBRARIES:
             if name not in _known:
                 _known[name] = tuple(_find(module))

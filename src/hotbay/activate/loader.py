@@ -150,7 +150,8 @@ def submodule(private: str, name: str) -> ModuleType | None:
 def modules(private: str) -> dict[str, ModuleType]:
     """The modules of a generation that are loaded."""
     dotted = private + "."
-    found = list(sys.modules.items())
+    # Copied at once: another thread may import while a collection runs in the middle of listing.
+    found = sys.modules.copy().items()
     return {name: module for name, module in found if name == private or name.startswith(dotted)}
 
 
