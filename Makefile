@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit versions bench clean help
+.PHONY: demo test lint unit versions bench soak clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -38,6 +38,9 @@ versions: $(STAMP)  ## the core's tests on the other supported Pythons that are 
 bench: $(STAMP)  ## all benchmarks, in their quick form
 	@for name in overhead install boot stall swap_under_load; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py --quick --json || exit 1; done
+
+soak: $(STAMP)   ## random operations, kills and requests against a model, for MINUTES (60)
+	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60) --json
 
 clean:           ## forget the installation and the demo's state
 	rm -rf $(VENV) .venv-3.* var .mypy_cache .pytest_cache .ruff_cache

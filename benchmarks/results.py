@@ -85,6 +85,13 @@ ROWS: dict[str, dict[str, str]] = {
         ),
         "Without operations: longest, and p50 of seconds, ms": "baseline.max_stall_ms baseline.stall_p50_ms",
     },
+    "soak": {
+        "Minutes": "minutes",
+        "**Histories that are not as the model says** (goal: 0)": "failed",
+        "**Requests that got a wrong answer at their moment** (goal: 0)": "refused_requests",
+        "Histories / requests": "histories requests",
+        "Operations / by the folder's watcher / killed": "operations operations_of_the_watcher kills",
+    },
 }
 
 

@@ -31,6 +31,7 @@ KEYS = {
     "install": ("install_p50_ms", "uninstall_p50_ms"),
     "boot": ("ratio",),
     "stall": ("max_stall_ms",),
+    "soak": ("histories", "operations", "requests", "refused_requests", "failed"),
 }
 
 

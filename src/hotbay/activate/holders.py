@@ -158,8 +158,8 @@ def _roots(loop: Any) -> Iterator[Any]:
     yield contextvars.copy_context()
     yield atexit
     yield loop
-    yield from (module for name, module in list(sys.modules.items()) if not name.startswith(PREFIX))
-    yield from (module for name, module in list(sys.modules.items()) if name.startswith(PREFIX))
+    yield from (module for name, module in sys.modules.copy().items() if not name.startswith(PREFIX))
+    yield from (module for name, module in sys.modules.copy().items() if name.startswith(PREFIX))
 
 
 def _tasks(loop: Any) -> list[Any]:

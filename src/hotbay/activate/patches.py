@@ -45,7 +45,7 @@ def _class_name(cls: type) -> str:
 
 def remember() -> None:
     """Note the functions and classes of all modules, before any plugin is loaded. Costs milliseconds, once."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if name not in _originals and not name.startswith(PREFIX) and hasattr(module, "__dict__"):
             found = list(vars(module).items())
             _originals[name] = {key: value if callable(value) else _VALUE for key, value in found}
@@ -69,7 +69,7 @@ def undo(owner: Owner, spaces: list[dict[str, Any]]) -> tuple[list[str], list[Pa
 
 
 def _find(owner: Owner) -> Iterator[Patch | str]:
-    for number, (name, module) in enumerate(list(sys.modules.items())):
+    for number, (name, module) in enumerate(sys.modules.copy().items()):
         if owner.named(name) or not hasattr(module, "__dict__"):
             continue
         yield from _in_module(owner, name, module)

@@ -201,7 +201,7 @@ def _undo_finders(owner: Owner, brought: Brought) -> Iterator[str]:
 
 def _undo_modules(owner: Owner, brought: Brought) -> Iterator[str]:
     """Entries under other names than the loader's: aliases of its modules, and modules that were made of its code."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if owner.named(name) or module is None:
             continue
         if owner.owns(module) or owner.file(getattr(module, "__file__", None)) or _made_of(owner, module):

@@ -1,0 +1,44 @@
+"""What a host should be, as little as can be said: the state machine compares the real one with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass
+class Plugin:
+    """One plugin: what runs, whether it serves, and the rows that its visitors were told are kept."""
+
+    name: str
+    version: str = ""
+    edition: str = ""
+    active: bool = False
+    rows: list[str] = field(default_factory=list)
+    left: list[str] | None = None  # Rows that `uninstall --data keep` left.
+    ran: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # What ran before, and the rows at its end.
+
+    @property
+    def installed(self) -> bool:
+        """True when there is a version of it."""
+        return bool(self.version)
+
+    @property
+    def serves(self) -> tuple[str, str] | None:
+        """What its route says; None for a 404."""
+        return (self.version, self.edition) if self.active else None
+
+    def brought(self, version: str, edition: str, *, active: bool) -> Plugin:
+        """After an install or a change of version."""
+        ran = dict(self.ran)
+        if self.installed:
+            ran[self.version, self.edition] = list(self.rows)
+        rows = self.rows if self.installed else list(self.left or ())
+        return replace(self, version=version, edition=edition, active=active, ran=ran, rows=list(rows), left=None)
+
+    def turned(self, *, active: bool) -> Plugin:
+        """After an activation or a deactivation."""
+        return replace(self, active=active)
+
+    def removed(self, *, keep: bool) -> Plugin:
+        """After an uninstall."""
+        return Plugin(self.name, left=list(self.rows) if keep else None)
