@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -373,3 +374,18 @@ def test_a_second_notary_knows_the_same_key(tmp_path: Path) -> None:
         number = run(host, Kind.INSTALL).operation
         other = Notary(host.settings, host.store, host.applier.workers)
         verify(other.find(number), other.key.public)
+
+
+async def test_what_is_still_in_memory_is_told_with_its_holder(engine: Engine) -> None:
+    keeping = {"plugin.py": "import logging\nclass Kept: pass\nlogging.hotbay_test_keeps = Kept\n"}
+    try:
+        async with engine.worker():
+            await engine.install(files=slow("1.0.0") | keeping)
+            upgrade = await engine.install(version="2.0.0", files=slow("2.0.0"))
+            (said,) = (await settled(engine, upgrade.operation))["workers"]
+    finally:
+        del logging.hotbay_test_keeps  # type: ignore[attr-defined]
+    proof = said["passage"]["unload"]
+    assert not proof["clean"]
+    assert any("Kept" in name for name in proof["alive"])
+    assert set(proof) == {"clean", "alive", "holders", "undone", "left"}

@@ -352,22 +352,22 @@ class Follower(Hub):
             left = await serving.drain(self.settings.drain_seconds)
             if left:
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
-            if serving.generation is not None:
-                await self._discard(serving.generation)
-            self.passages.left(serving, self.proofs.get(plugin, ()))
+            proof = await self._discard(serving.generation) if serving.generation is not None else None
+            self.passages.left(serving, proof)
             serving.generation = None
             self._retired.discard(serving)
         finally:
             self._leaving[plugin] -= 1
             self._tell()
 
-    async def _discard(self, generation: Generation) -> None:
+    async def _discard(self, generation: Generation) -> Proof:
         await generation.stop()
         proof: Proof = await generation.unload()
         self.proofs[generation.plugin] = proof.alive
         if not proof.clean:
             alive = ", ".join(proof.alive[:5])
             log.warning("%s %s is still in memory after unloading: %s", generation.plugin, generation.version, alive)
+        return proof
 
     # ── candidates: what an operation asks for ────────────────────────────────────────────────────────────────
 

@@ -291,7 +291,7 @@ def _step(step: Mapping[str, Any]) -> Row:
 
 
 def _passage(item: Mapping[str, Any]) -> Row:
-    names = ("left_generation", "generation", "version", "waited", "closed", "alive", "done")
+    names = ("left_generation", "generation", "version", "waited", "closed", "unload", "done")
     return {name: item[name] for name in names} | {"microseconds": _microseconds(item["seconds"])}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hotbay.activate import Proof
 from hotbay.serve import Serving
 
 _KEPT = 256
@@ -18,8 +19,9 @@ class Passage:
     """One plugin's way from one revision to another in a worker; 0 stands for none, also for a lazy generation.
 
     `waited` and `closed` count what was in flight when the old generation was left, and what of it was closed at the
-    deadline, by kind. `alive` names what was still in memory after unloading. `at` is the time of day, `began` that of
-    the machine's clock (`time.monotonic`), `seconds` how long the leaving took. `done` is True when all is known.
+    deadline, by kind. `unload` is the proof of unloading (`activate.Proof`), None where nothing was loaded. `at` is the
+    time of day, `began` that of the machine's clock (`time.monotonic`), `seconds` how long the leaving took. `done` is
+    True when all is known.
     """
 
     plugin: str
@@ -31,7 +33,7 @@ class Passage:
     generation: int = 0
     waited: dict[str, int] = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
-    alive: list[str] = field(default_factory=list)
+    unload: dict[str, Any] | None = None
     began: float = 0.0
     seconds: float = 0.0
     done: bool = False
@@ -54,12 +56,13 @@ class Passages:
             if old is not new:
                 self._kept.append(_passage(plugin, old, new))
 
-    def left(self, serving: Serving, alive: Sequence[str]) -> None:
-        """A serving has been left: its requests have ended and its code was unloaded."""
+    def left(self, serving: Serving, proof: Proof | None) -> None:
+        """A serving has been left: its requests have ended and its code, if it was loaded, was unloaded."""
         for item in self._kept:
             if item.plugin == serving.plugin and item.left == serving.live.revision and not item.done:
                 item.waited, item.closed = dict(serving.waited), dict(serving.closed)
-                item.alive, item.seconds, item.done = list(alive), time.monotonic() - item.began, True
+                item.unload = None if proof is None else proof.to_json()
+                item.seconds, item.done = time.monotonic() - item.began, True
 
     def of(self, *plugins: str) -> list[Passage]:
         """The passages of these plugins."""

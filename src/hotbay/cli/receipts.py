@@ -107,7 +107,7 @@ def _print_workers(workers: list[Receipt]) -> None:
 
 
 def _worker(item: Receipt) -> tuple[str, ...]:
-    passage = item["passage"] or {"left_generation": 0, "generation": 0, "waited": {}, "closed": {}, "alive": []}
+    passage = item["passage"] or {"left_generation": 0, "generation": 0, "waited": {}, "closed": {}}
     closed = sum(passage["closed"].values())
     memory = [size(value) if value else "" for value in (item["memory_before"], item["memory_after"])]
     return (
@@ -116,7 +116,7 @@ def _worker(item: Receipt) -> tuple[str, ...]:
         f"{passage['left_generation'] or '-'} → {passage['generation'] or '-'}",
         str(sum(passage["waited"].values()) - closed),
         str(closed),
-        str(len(passage["alive"])),
+        str(len((passage.get("unload") or {}).get("alive", ())) or ""),
         " → ".join(memory).strip(),
     )
 
