@@ -41,7 +41,7 @@ from hotbay.draft import Request
 from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
-from hotbay.recover import lives
+from hotbay.presence import lives
 from hotbay.steps import STEPS
 
 KILLED = -9

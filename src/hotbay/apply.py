@@ -351,14 +351,14 @@ class Applier:
 
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def recover(self) -> list[int]:
+    def recover(self, *, thorough: bool = False) -> list[int]:
         """Finish or undo operations that were cut off; answers the numbers of those closed. Needs the lease."""
-        return recover(self)
+        return recover(self, thorough=thorough)
 
     def recover_at_start(self) -> list[int]:
         """Recover if nobody holds the lease; whoever holds it recovers himself."""
         with suppress(LeaseHeld), self.lease.hold(0, kind="recovery", plugin="all plugins", actor=self.actor):
-            return self.recover()
+            return self.recover(thorough=True)
         return []
 
 

@@ -27,8 +27,8 @@ from hotbay.heal import restorable, restore_folders, restore_image, restore_rows
 from hotbay.images import Images
 from hotbay.migrate import owned_tables
 from hotbay.model import Live
-from hotbay.presence import Lease, Workers, ping, stopped
-from hotbay.recover import lives, stuck_because
+from hotbay.presence import Lease, Workers, lives, ping, stopped
+from hotbay.recover import stuck_because
 from hotbay.rubbish import SUFFIX
 from hotbay.settings import Settings
 from hotbay.source import LocalSource

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.activate import Generation
+from hotbay.presence import lives
 
 _DELAY_SECONDS = 1.0
 
@@ -54,7 +55,8 @@ class Documents:
                 await asyncio.to_thread(self._make, image, generation)
 
     def sweep(self, used: set[str]) -> None:
-        """Forget documents of images that are not used any more."""
-        for file in self.folder.glob("*.json") if self.folder.is_dir() else ():
-            if file.stem not in used:
+        """Forget documents of images that are not used any more, and those that a killed process had half written."""
+        for file in self.folder.iterdir() if self.folder.is_dir() else ():
+            image, _, process = file.name.removesuffix(".json").removesuffix(".tmp").partition(".")
+            if (process and not lives(process)) or (not process and image not in used):
                 file.unlink(missing_ok=True)

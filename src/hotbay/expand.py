@@ -15,6 +15,7 @@ from hotbay.bench import Bench, Record, image_of
 from hotbay.catalogue import inverse
 from hotbay.errors import MigrationFailed
 from hotbay.export import export_data, restore_data
+from hotbay.folder import leftovers
 from hotbay.grant import Grant
 from hotbay.migrate import Applied, Migrator, Transaction
 from hotbay.migrations import Migration, read_migrations
@@ -93,7 +94,8 @@ class Expand:
                 store.forget_settings(connection, bench.plugin)
         if any(step.params.get("files") for step in bench.plan.steps):
             shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
-        backup_file(bench).unlink(missing_ok=True)
+        for path in (backup_file(bench), *leftovers(backup_file(bench))):
+            path.unlink(missing_ok=True)
 
     def _take_back(self, bench: Bench, rows: list[Record], mine: list[Record]) -> None:
         backup = backup_file(bench)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import os
@@ -200,6 +201,11 @@ def fresh(into: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
     if durable:
         fsync_dir(into.parent)
+
+
+def leftovers(into: Path) -> list[Path]:
+    """The temporary folders and files that a process that was killed left while it made `into`."""
+    return list(into.parent.glob(f".{glob.escape(into.name[:100])}.*.part"))
 
 
 def fsync_dir(folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotbay.folder import copy_tree, fsync_dir
+from hotbay.folder import copy_tree, fsync_dir, leftovers
 from hotbay.model import Live
 from hotbay_sdk.manifest import FILES
 
@@ -97,10 +97,10 @@ class Folders:
         return shelf
 
     def unshelve(self, operation: int, plugin: str) -> None:
-        """Forget shelved content, also what a copy that was cut off left; safe to repeat."""
+        """Forget shelved content, whole or half copied; safe to repeat."""
         shelf = self.shelf(operation, plugin)
-        for found in (shelf, *self.root.glob(f".{shelf.name}.*.part")):
-            shutil.rmtree(found, ignore_errors=True)
+        for path in (shelf, *leftovers(shelf)):
+            shutil.rmtree(path, ignore_errors=True)
 
     def publish(self, operation: int, plugin: str, *, active: bool) -> None:
         """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat."""
@@ -134,8 +134,9 @@ class Folders:
 
     def sweep_shelves(self) -> None:
         """Delete what operations that were cut off had shelved; only for the holder of the lease."""
-        for path in self.root.glob(f"{_OURS}*"):
-            shutil.rmtree(path, ignore_errors=True)
+        for pattern in (f"{_OURS}*", f".{_OURS}*"):
+            for path in self.root.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
 
     def write_registry(self, rows: Iterable[Live], epoch: str, rev: int) -> None:
         """Write `addon_registry.json`, atomically."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -107,7 +108,8 @@ class Follower(Hub):
         self._fifo: Fifo | None = None
         self._changes: Changes
         self._booted = time.time()
-        self._stopping = False
+        self._stopping = self._vanished = False
+        self._publishing = threading.Lock()
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -143,7 +145,7 @@ class Follower(Hub):
             if ready.generation is not None:
                 await ready.generation.stop()
         self._changes.close()
-        self.workers.forget(self.worker)
+        await asyncio.to_thread(self._vanish)
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
         """Run a task that ends with the worker at the latest."""
@@ -470,8 +472,16 @@ class Follower(Hub):
         self.workers.tell_actors()
 
     def _publish(self, status: Status) -> None:
-        self.workers.write(status)
-        self.workers.tell_actors()
+        with self._publishing:
+            if not self._vanished:
+                self.workers.write(status)
+                self.workers.tell_actors()
+
+    def _vanish(self) -> None:
+        """Leave no trace: a thread may still be writing the last status."""
+        with self._publishing:
+            self._vanished = True
+            self.workers.forget(self.worker)
 
     def status(self) -> Status:
         """What this worker has seen, prepared and serves."""

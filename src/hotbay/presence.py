@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import select
 import stat
 import time
@@ -22,6 +23,7 @@ from typing import Any
 from hotbay.errors import LeaseHeld
 
 _POLL = 0.02
+_TRACE = re.compile(r"\.?[aw]-(\d+)-")
 
 
 class Fifo:
@@ -175,6 +177,13 @@ class Workers:
             with suppress(FileNotFoundError):
                 (self.folder / f"{worker}{suffix}").unlink()
 
+    def sweep(self) -> None:
+        """Remove what processes that were killed left here: pipes never opened, statuses without a pipe."""
+        for path in self.folder.iterdir():
+            match = _TRACE.match(path.name)
+            if match is not None and not lives(match[1]):
+                path.unlink(missing_ok=True)
+
     def statuses(self) -> list[Status]:
         """The status of each worker that is there."""
         found = (self.read(worker) for worker in self.signal())
@@ -184,6 +193,17 @@ class Workers:
 def _replace(target: Path, temporary: Path, data: dict[str, Any]) -> None:
     temporary.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
     temporary.replace(target)
+
+
+def lives(pid: str) -> bool:
+    """True when `pid` is the number of a process that is there, whoever owns it."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def stopped(pid: int) -> bool:

@@ -7,7 +7,6 @@ running, with the reason beside it: the others are closed, and only its own plug
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,12 +15,13 @@ from typing import Any, Protocol
 from hotbay import journal, store
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
+from hotbay.documents import Documents
 from hotbay.errors import HotbayError, StateError
 from hotbay.folders import Folders
 from hotbay.images import Images
 from hotbay.model import Live
 from hotbay.plan import Plan
-from hotbay.presence import Workers
+from hotbay.presence import Workers, lives
 from hotbay.settings import Settings
 from hotbay.steps import STEPS
 from hotbay.store import Store
@@ -47,17 +47,21 @@ class Writer(Protocol):
         """Undo one step, and say so in the journal."""
 
 
-def recover(writer: Writer) -> list[int]:
+def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
     """Close the operations that are recorded as running; answers the numbers of those that are closed now.
 
-    What can't be closed is logged and tried again by the next recovery. The caller holds the lease.
+    What can't be closed is logged and tried again by the next recovery. `thorough`: look for what was left behind also
+    when none was cut off; a machine that lost power may have kept files and not the record. The caller holds the lease.
     """
     found = journal.cut_off(writer.store)
     closed = [operation["id"] for operation in found if _try_to_close(writer, operation)]
     if found and len(closed) == len(found):
         # Not beside one that is still open: its shelf and images may be needed to finish it.
         sweep(writer)
+    elif thorough and not found:
+        sweep_files(writer)
     sweep_staging(writer.settings.staging)
+    writer.workers.sweep()
     return closed
 
 
@@ -148,12 +152,18 @@ def sweep(writer: Writer) -> None:
             store.set_candidate(connection, plugin, None)
     writer.beacon.bump()
     writer.workers.signal()
+    sweep_files(writer)
+
+
+def sweep_files(writer: Writer) -> None:
+    """Remove files that nothing points at. Only for the holder of the lease, and while no operation is open."""
     writer.folders.sweep_shelves()
     used = images_in_use(writer.store)
     for image in writer.images.all():
         if image not in used:
             writer.images.remove(image)
     writer.images.sweep()
+    Documents(writer.settings.documents).sweep(used)
 
 
 def sweep_staging(folder: Path) -> None:
@@ -161,14 +171,3 @@ def sweep_staging(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if not lives(path.name.partition("-")[0]):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def lives(pid: str) -> bool:
-    """True when `pid` is the number of a process that is there, whoever owns it."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -1,0 +1,78 @@
+"""kill -9 everywhere: operations, workers and recovery are killed at every effect, and at random times.
+
+A dry run of every operation lists its fault points: before and after each file written, flushed, renamed or deleted,
+each row written, each commit, each step, the beacon, the routing table. Then for each point a fresh process is killed
+there with SIGKILL, another one recovers, and the whole state is compared with that before and that after the operation:
+code, tables, rows, ledger, registry, live rows, folders, images, exports, leftovers. A worker's visitor adds rows
+meanwhile: each that was acknowledged must be there.
+
+`kills` processes that were killed, `torn` trials that ended in neither state, `lost_rows` acknowledged rows that were
+gone. `--quick` takes a sample; `--seed` repeats one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from harness import ROOT, arguments, report, say, sized
+
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "torture")]
+
+from campaign import Campaign, Size  # noqa: E402
+from lab import Tally  # noqa: E402
+
+FULL, QUICK, TINY = Size(None, 500, 3), Size(3, 40, 1), Size(1, 4, 1)
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments(__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="which sample, which moments")
+    parser.add_argument("--only", action="append", default=[], metavar="OPERATION", help="may be repeated")
+    parser.add_argument("--each", type=int, help="points of each operation and kind of kill")
+    parser.add_argument("--random", type=int, help="kills at random times")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at a time")
+    parser.add_argument("--folder", type=Path, default=memory(), help="where the hosts are made")
+    return parser.parse_args()
+
+
+def memory() -> Path:
+    """Killing processes tells nothing of the disk: where there is memory to use as one, it is quicker."""
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def size(given: argparse.Namespace) -> Size:
+    """How many trials."""
+    usual: Size = sized(given, FULL, QUICK, TINY)
+    each = usual.each if given.each is None else given.each
+    return Size(each, usual.chance if given.random is None else given.random, usual.cuts)
+
+
+def main() -> int:
+    """Run the trials; the exit code says whether all went well."""
+    given = options()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hotbay-torture-", dir=given.folder) as folder:
+        campaign = Campaign(Path(folder), size=size(given), seed=given.seed, only=given.only)
+        say(f"{len(campaign.trials)} trials, {campaign.points} fault points, seed {given.seed}")
+        found = campaign.run(given.jobs)
+    whole = Tally()
+    for tally in found.values():
+        whole.add(tally)
+    counts = {who: {**asdict(tally), "torn": len(tally.torn)} for who, tally in sorted(found.items())}
+    answer = {**asdict(whole), "torn": len(whole.torn), "by_who": counts, "failures": whole.torn[:20]}
+    seconds = round(time.monotonic() - began, 1)
+    report("torture", given, {**answer, "points": campaign.points, "seed": given.seed, "seconds": seconds})
+    return int(bool(whole.torn or whole.lost_rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

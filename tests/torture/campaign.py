@@ -1,0 +1,111 @@
+"""A campaign: which trials there are, a sample of them, and running them on several processes at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import ACTOR, BUSY, CUTS, RECOVERY, WORKER, Lab, Tally, Trial
+from processes import Child
+
+from hosts import CASES
+
+_RANDOM = (ACTOR, BUSY, BUSY, WORKER, RECOVERY)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many trials: `each` points of every operation and kind of kill (None: all), `chance` at random times.
+
+    `cuts`: at how many places each operation is cut off for the trials of recovery.
+    """
+
+    each: int | None
+    chance: int
+    cuts: int
+
+
+class Campaign:
+    """The trials of some operations. Lists are made once; running forks."""
+
+    def __init__(self, root: Path, *, size: Size, seed: int, only: Sequence[str] = ()) -> None:
+        self.lab = Lab(root)
+        self.size = size
+        self.random = random.Random(seed)
+        self.names = [name for name in CASES if not only or name in only]
+        self.points = 0
+        self._seconds: dict[str, float] = {}
+        self._cuts: dict[str, list[Path]] = {}
+        for name in self.names:
+            for done in (False, True):
+                self.lab.state(name, done=done)
+        self.trials = [trial for name in self.names for trial in self._fixed(name)]
+        self.trials += [self._by_chance() for _ in range(size.chance)]
+        self.random.shuffle(self.trials)
+
+    def _fixed(self, name: str) -> Iterator[Trial]:
+        began = time.monotonic()
+        points = self.lab.points(name)
+        self._seconds[name] = (time.monotonic() - began) / 2
+        for who, found in points.items():
+            self.points += len(found)
+            yield from (Trial(who, name, point) for point in self._sample(found))
+        self._cuts[name] = []
+        for cut in self._places(points[ACTOR]):
+            home, found = self.lab.cut(name, cut)
+            self._cuts[name].append(home)
+            self.points += len(found)
+            yield from (Trial(RECOVERY, name, point, cut=home) for point in self._sample(found))
+
+    def _places(self, points: list[str]) -> list[str]:
+        there = [cut for cut in CUTS if cut in points]
+        return self.random.sample(there, min(self.size.cuts, len(there)))
+
+    def _sample(self, points: list[str]) -> list[str]:
+        each = self.size.each
+        return points if each is None else self.random.sample(points, min(each, len(points)))
+
+    def _by_chance(self) -> Trial:
+        who, name = self.random.choice(_RANDOM), self.random.choice(self.names)
+        delay = self.random.uniform(0.001, self._seconds[name])
+        if who == RECOVERY:
+            return Trial(who, name, delay=delay / 2, cut=self.random.choice(self._cuts[name]))
+        return Trial(who, name, delay=delay)
+
+    def run(self, jobs: int) -> dict[str, Tally]:
+        """All trials, `jobs` at a time; what they came to, by who was killed."""
+        reading, writing = os.pipe()
+        feeder = Child(lambda child: self._feed(writing), self.lab.root / "feeder.log")
+        os.close(writing)
+        runners = [Child(lambda child: self._run(child, reading), self.lab.root / f"run-{i}.log") for i in range(jobs)]
+        os.close(reading)
+        tallies: dict[str, Tally] = {}
+        for runner in runners:
+            while (told := runner.hear()) is not None:
+                tallies.setdefault(told[0], Tally()).add(told[1])
+        failed = [i for i, runner in enumerate(runners) if runner.end()]
+        feeder.end()
+        if failed:
+            raise RuntimeError("\n".join((self.lab.root / f"run-{i}.log").read_text() for i in failed))
+        return tallies
+
+    def _feed(self, pipe: int) -> None:
+        for number in range(len(self.trials)):
+            os.write(pipe, number.to_bytes(4, "big"))
+
+    def _run(self, child: Child, pipe: int) -> None:
+        """One runner: it takes the next trial when it has ended one."""
+        tallies: dict[str, Tally] = {}
+        while number := os.read(pipe, 4):
+            trial = self.trials[int.from_bytes(number, "big")]
+            tally = self.lab.run(trial)
+            tallies.setdefault(trial.who if trial.point else "at random times", Tally()).add(tally)
+            for text in tally.torn:
+                print(text, file=sys.stderr, flush=True)
+        for told in tallies.items():
+            child.say(told)
