@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit versions bench soak clean help
+.PHONY: demo test lint unit versions bench soak torture clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -41,6 +41,9 @@ bench: $(STAMP)  ## all benchmarks, in their quick form
 
 soak: $(STAMP)   ## random operations, kills and requests against a model, for MINUTES (60)
 	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60) --json
+
+torture: $(STAMP)  ## kill -9 at every effect of every operation, about half an hour
+	$(BIN)/python benchmarks/torture.py --json
 
 clean:           ## forget the installation and the demo's state
 	rm -rf $(VENV) .venv-3.* var .mypy_cache .pytest_cache .ruff_cache

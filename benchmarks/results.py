@@ -1,6 +1,6 @@
 """Run every benchmark on a quiet machine, one after the other, and write RESULTS.md with what they found, as measured.
 
-python benchmarks/results.py                the full sizes, about ten minutes
+python benchmarks/results.py                the full sizes, about forty minutes
 python benchmarks/results.py --quick        a minute each
 python benchmarks/results.py --empty        only the machine's description and empty tables
 """
@@ -91,6 +91,18 @@ ROWS: dict[str, dict[str, str]] = {
         "**Requests that got a wrong answer at their moment** (goal: 0)": "refused_requests",
         "Histories / requests": "histories requests",
         "Operations / by the folder's watcher / killed": "operations operations_of_the_watcher kills",
+    },
+    "torture": {
+        "Fault points of all operations": "points",
+        "Processes killed with SIGKILL": "kills",
+        "**Torn: neither the old nor the new state** (goal: 0)": "torn",
+        "**Acknowledged rows lost** (goal: 0)": "lost_rows",
+        "Rows acknowledged meanwhile": "acknowledged",
+        "Ended in the old / the new state": "old new",
+        "Killed: actor / actor beside a worker / worker / recovery / at random times": (
+            "by_who.actor.kills by_who.busy_actor.kills by_who.worker.kills by_who.recovery.kills "
+            "by_who.by_chance.kills"
+        ),
     },
 }
 

@@ -11,7 +11,18 @@ import pytest
 
 from hotbay import folder as subject
 from hotbay.errors import InvalidPackage, NotFound, Refused
-from hotbay.folder import LIMITS, copy_tree, digest, fresh, fsync_dir, sha256_file, tree
+from hotbay.folder import (
+    LIMITS,
+    copy_tree,
+    digest,
+    fresh,
+    fsync_dir,
+    fsync_tree,
+    leftovers,
+    make_folder,
+    sha256_file,
+    tree,
+)
 
 
 @pytest.fixture
@@ -109,6 +120,31 @@ def test_fresh_leaves_nothing_when_the_block_fails(tmp_path: Path) -> None:
         (temporary / "file").write_text("x")
         raise KeyError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_found(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), fresh(tmp_path / "a[b]") as temporary:
+        (tmp_path / ".ab.0123456789abcdef.part").mkdir()
+        assert leftovers(tmp_path / "a[b]") == [temporary]
+        raise KeyError
+
+
+def test_folders_are_made_with_names_that_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(subject, "fsync_dir", flushed.append)
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert sorted(flushed) == [tmp_path, tmp_path / "a"]
+    make_folder(tmp_path / "a" / "b")
+    assert len(flushed) == 2
+
+
+def test_links_in_a_folder_are_not_followed_to_be_flushed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "there").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("missing")
+    (tmp_path / "up").symlink_to("..")
+    fsync_tree(tmp_path)
 
 
 def test_everything_is_synced_before_the_rename(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,15 @@ def test_shelving_again_replaces_half_a_copy(folders: Folders, tmp_path: Path) -
     assert names(folders) == []
 
 
+def test_a_copy_that_was_cut_off_is_forgotten(folders: Folders) -> None:
+    (folders.root / "..hotbay-new-7-shop.0123456789abcdef.part").mkdir()
+    (folders.root / "..hotbay-new-8-mail.0123456789abcdef.part").mkdir()
+    folders.unshelve(7, "shop")
+    assert names(folders) == ["..hotbay-new-8-mail.0123456789abcdef.part"]
+    folders.sweep_shelves()
+    assert names(folders) == []
+
+
 def test_states_are_renames(folders: Folders) -> None:
     plugin_folder(folders.root / "shop")
     inode = (folders.root / "shop").stat().st_ino

@@ -53,6 +53,25 @@ def baseline() -> Iterator[None]:
     before_test.clear()
 
 
+async def test_a_worker_that_stops_leaves_no_trace_of_a_status_that_is_being_written(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes, goes_on = threading.Event(), threading.Event()
+    async with engine.worker() as worker:
+        real = worker.follower.workers.write
+
+        def slow(status: Any) -> None:
+            writes.set()
+            assert goes_on.wait(10)
+            real(status)
+
+        monkeypatch.setattr(worker.follower.workers, "write", slow)
+        worker.follower._tell()
+        await asyncio.to_thread(writes.wait, 10)
+        asyncio.get_running_loop().call_later(0.2, goes_on.set)
+    assert [path.name for path in worker.follower.workers.folder.glob("w-*")] == []
+
+
 # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -189,6 +189,17 @@ sys.stdin.read()
         assert not list(workers.folder.iterdir())
 
 
+def test_what_killed_processes_left_is_swept(workers: Workers) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead = (f".a-{child.pid}-ab.fifo", f"a-{child.pid}-ab.fifo", f"w-{child.pid}-ab.json", f"w-{child.pid}-ab.tmp")
+    kept = (f"w-{os.getpid()}-ab.json", f".a-{os.getpid()}-ab.fifo", "beacon", "lease", "watch", "w-x.json")
+    for name in dead + kept:
+        (workers.folder / name).touch()
+    workers.sweep()
+    assert {path.name for path in workers.folder.iterdir()} == set(kept)
+
+
 def test_actors_are_told_and_dead_ones_swept(workers: Workers) -> None:
     actor = Fifo(workers.fifo("a-1"))
     os.mkfifo(workers.fifo("a-dead"))

@@ -417,6 +417,17 @@ def test_what_nothing_points_at_goes_with_it(world: World) -> None:
     assert not list((home / "plugins").glob(".hotbay*"))
 
 
+def test_a_start_removes_what_a_power_cut_kept_without_its_record(world: World) -> None:
+    home = world.copy("one")
+    for name in (f"images/{'0' * 64}", "plugins/.hotbay-new-9-shop"):
+        (home / name).mkdir()
+    with opened(home) as host:
+        host.applier.recover()
+        assert "0" * 64 in host.images.all(), "an operation does not take the time to look"
+    elsewhere(recover_here, home)
+    assert world.look(home) == world.start("one")
+
+
 def test_who_holds_the_lease_is_left_in_peace(world: World) -> None:
     home = world.copy("empty")
     elsewhere(operate_and_die, home, "install", {}, "expand", "after", expect=KILLED)

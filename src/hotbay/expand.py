@@ -15,7 +15,7 @@ from hotbay.bench import Bench, Record, image_of
 from hotbay.catalogue import inverse
 from hotbay.errors import MigrationFailed
 from hotbay.export import export_data, restore_data
-from hotbay.folder import leftovers
+from hotbay.folder import fsync_tree, leftovers, make_folder
 from hotbay.grant import Grant
 from hotbay.migrate import Applied, Migrator, Transaction
 from hotbay.migrations import Migration, read_migrations
@@ -54,7 +54,10 @@ class Expand:
 
     def _bring_files(self, bench: Bench, source: Path) -> None:
         """The plugin's own folder, which was not there when this was planned, as the export keeps it."""
-        shutil.copytree(source, bench.settings.data / bench.plugin, symlinks=True, dirs_exist_ok=True)
+        own = bench.settings.data / bench.plugin
+        make_folder(own)
+        shutil.copytree(source, own, symlinks=True, dirs_exist_ok=True)
+        fsync_tree(own)
 
     def _restore(self, bench: Bench, transaction: Transaction, file: Path) -> set[int]:
         meta = restore_data(file, transaction)
@@ -159,7 +162,7 @@ class Export:
     def do(self, bench: Bench, params: Record) -> Record:
         """Write the file that `install --restore` reads."""
         folder = self._folder(bench)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         ledger = [{key: row[key] for key in _LEDGER} for row in bench.store.applied(bench.plugin)]
         version = bench.plan.before.version if bench.plan.before else ""
         plain, secrets = bench.store.read_settings(bench.plugin)
@@ -169,6 +172,7 @@ class Export:
         own = bench.settings.data / bench.plugin
         if own.is_dir():
             shutil.copytree(own, folder / "files", symlinks=True)
+            fsync_tree(folder)  # The switch makes this the only copy.
         bench.notes["export"] = str(folder)
         return {"folder": str(folder), "rows": info.rows, "bytes": info.bytes, "sha256": info.sha256}
 

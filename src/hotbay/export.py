@@ -20,7 +20,7 @@ from typing import Any
 
 from hotbay.catalogue import Catalogue, Entry, read_catalogue
 from hotbay.errors import BadInput, Conflict, MigrationFailed
-from hotbay.folder import fsync_dir
+from hotbay.folder import fsync_dir, make_folder
 from hotbay.grant import Grant, GuardDenied, fold, quote
 from hotbay.guard import guarded_connection_factory
 from hotbay.migrate import Transaction
@@ -87,7 +87,7 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
     """A temporary file in the folder of `out`, removed at the end if it is still there."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)
     os.close(handle)
     try:

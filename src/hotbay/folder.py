@@ -208,6 +208,14 @@ def leftovers(into: Path) -> list[Path]:
     return list(into.parent.glob(f".{glob.escape(into.name[:100])}.*.part"))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that their names survive a crash of the machine; safe to repeat."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        fsync_dir(one.parent)
+
+
 def fsync_dir(folder: Path) -> None:
     """Make the names in `folder` (new, renamed, removed) survive a crash of the machine."""
     _fsync(folder, os.O_DIRECTORY)
@@ -216,11 +224,12 @@ def fsync_dir(folder: Path) -> None:
 def fsync_tree(folder: Path) -> None:
     """Make everything in `folder` survive a crash of the machine: contents first, then the names.
 
-    Several files at a time: file systems with a journal write them together.
+    Several files at a time: file systems with a journal write them together. A link is a name, which its folder keeps.
     """
     found = list(os.walk(folder, topdown=False))
+    files = [path for top, _, names in found for name in names if not (path := Path(top, name)).is_symlink()]
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="fsync") as pool:
-        list(pool.map(_fsync_file, [Path(top, name) for top, _, files in found for name in files]))
+        list(pool.map(_fsync_file, files))
     for top, _, _ in found:
         fsync_dir(Path(top))
 

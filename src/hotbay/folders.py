@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotbay.folder import copy_tree, fsync_dir, leftovers
+from hotbay.folder import copy_tree, fsync_dir, leftovers, make_folder
 from hotbay.model import Live
 from hotbay_sdk.manifest import FILES
 
@@ -59,7 +59,7 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
 
     def scan(self) -> dict[str, Found]:
         """The plugins' folders by id. Where `x` and `_x` both exist, `x` counts. Others' folders are left alone."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from hotbay.errors import InvalidPackage, NotFound, Problem
+from hotbay.folder import make_folder
 
 
 class Images:
@@ -16,7 +17,7 @@ class Images:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def path(self, image: str) -> Path:
         """Where an image is; raises NotFound when it is missing."""

@@ -32,6 +32,7 @@ KEYS = {
     "boot": ("ratio",),
     "stall": ("max_stall_ms",),
     "soak": ("histories", "operations", "requests", "refused_requests", "failed"),
+    "torture": ("kills", "torn", "lost_rows"),
 }
 
 
@@ -68,6 +69,12 @@ def test_swapping_under_load_fails_no_request_and_its_streams_miss_nothing() -> 
     assert answer["swaps"] == 2
     assert answer["chat_messages"] > 0
     assert answer["websocket"]["polite_ends"] > 0
+
+
+def test_torture_kills_and_tears_nothing() -> None:
+    answer = tiny("torture")
+    assert (answer["torn"], answer["lost_rows"], answer["failures"]) == (0, 0, [])
+    assert answer["kills"] > 50
 
 
 def test_install_reaches_every_worker_with_no_other_status() -> None:

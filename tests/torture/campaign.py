@@ -104,7 +104,7 @@ class Campaign:
         while number := os.read(pipe, 4):
             trial = self.trials[int.from_bytes(number, "big")]
             tally = self.lab.run(trial)
-            tallies.setdefault(trial.who if trial.point else "at random times", Tally()).add(tally)
+            tallies.setdefault(trial.who if trial.point else "by_chance", Tally()).add(tally)
             for text in tally.torn:
                 print(text, file=sys.stderr, flush=True)
         for told in tallies.items():

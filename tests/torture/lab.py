@@ -20,7 +20,8 @@ from hosts import CASES, Case, make_starts
 
 @dataclass(frozen=True)
 class Trial:
-    """Who dies (`who`: `actor`, `actor beside a worker`, `worker`, `recovery`) in which operation, and where.
+    """Who dies in which operation, and where: an actor, one beside a worker that serves (`busy_actor`), that worker, or
+    a recovery.
 
     Either at a `point`, or `delay` seconds after it began. `cut`: the host that was cut off, for recovery.
     """
@@ -54,7 +55,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-ACTOR, BUSY, WORKER, RECOVERY = "actor", "actor beside a worker", "worker", "recovery"
+ACTOR, BUSY, WORKER, RECOVERY = "actor", "busy_actor", "worker", "recovery"
 # Where operations are cut off for the trials of recovery: what follows has something to undo or to finish.
 CUTS = ("after do stage #1", "after do expand #1", "after do start #1", "after do export #1", "after do switch #1")
 
