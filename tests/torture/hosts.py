@@ -210,7 +210,8 @@ def _placeless(found: Any) -> Any:
     return _PLACE.sub("HOME", found) if isinstance(found, str) else found
 
 
-_EXPECTED = {"plugins", "images", "data", "cache", "logs", "staging", "exports", "run", "secret.key"}
+_MEETING = {"beacon", "lease", "watch", "notary", "loading", "loading/lock"}
+_EXPECTED = {"plugins", "images", "data", "cache", "logs", "staging", "exports", "run", "secret.key", "receipts.key"}
 _EXPECTED |= {"hotbay.db", "hotbay.db-wal", "hotbay.db-shm"}
 
 
@@ -285,4 +286,5 @@ def _stale(documents: Path, images: Path) -> list[str]:
 
 def _strangers(run: Path) -> list[str]:
     """What is left in the processes' meeting place by those that are gone."""
-    return sorted(path.name for path in run.iterdir() if path.name not in ("beacon", "lease", "watch"))
+    names = [str(path.relative_to(run)) for path in run.rglob("*")]
+    return sorted(name for name in names if name not in _MEETING and not name.endswith(".strikes"))

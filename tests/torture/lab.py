@@ -185,7 +185,7 @@ class Lab:
         return child.kill()
 
     def _kill_worker(self, trial: Trial, home: Path) -> Tally:
-        """The actor must come to its end without the worker."""
+        """The actor comes to its end without the worker; or it gives up, when that died of what it was to load."""
         worker = self.worker(home, trial.point)
         actor = self.fork(act, home, CASES[trial.case], "")
         if not trial.point:
@@ -196,9 +196,11 @@ class Lab:
         if trial.point:
             worker.say("stop")
             worker.hear()
+        said = home.with_suffix(".log").read_text()
         tally = self._judge(trial, home, worker.end(), None)
-        if ended or tally.old:
-            tally.torn.append(f"{trial}: the operation was not done (exit code {ended})")
+        refused = ended == 1 and said.rstrip().rpartition("hotbay.errors.")[2].startswith("ActivationFailed: ")
+        if bool(tally.new) != (ended == 0) or (ended and not refused):
+            tally.torn.append(f"{trial}: the actor ended with {ended}: {said[-1000:]}")
         return tally
 
     # ── judging ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from faults import Faults
 
 import engine
 from hosts import Case, look, opened
+from hotbay.verdict import pronounce
 from plugs import client
 
 KILLED = -signal.SIGKILL
@@ -132,6 +133,7 @@ def recover(home: Path, packages: Path, deadly: str = "") -> Callable[[Child], N
         faults = Faults(home, deadly).install()
         with opened(home, packages) as host:
             host.applier.recover_at_start()
+            pronounce(host.store, host.applier.suspects)
         faults.pause()
         child.say(faults.listed)
         if child.hear() == "look":
