@@ -12,6 +12,7 @@ before the first byte of an answer, or said `connection: close`), and polite end
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import sys
@@ -26,6 +27,9 @@ from streams import Streams
 from wire import Answer, Broken, ClosedIdle, Connection
 
 CHAT = "/api/v1/chat"
+DEPOT = "/api/v1/depot"
+ABSENT = "404"
+UPLOAD_PIECES, UPLOAD_PIECE, UPLOAD_PAUSE = 8, 16 * 1024, 0.03
 TALK_SECONDS = 0.25
 
 
@@ -40,6 +44,7 @@ class Config:
     connections: int = 16
     seconds: float = 0.0
     streams: bool = True
+    depot: bool = False
 
 
 @dataclass
@@ -66,6 +71,7 @@ class Ask:
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     fits: Callable[[Any], bool] = lambda body: True
+    witness: bool = False
 
 
 class Mix:
@@ -80,11 +86,18 @@ class Mix:
         self.admin = {"authorization": f"Bearer {config.admin}"}
         self.guest = guest
         self.mark = f"{time.time_ns():x}"
+        self.with_depot = config.depot
 
     def ask(self, number: int) -> Ask:
         """The request of that number."""
+        if self.with_depot and number % 5 == 4:
+            return self.depot()
         made: Ask = getattr(self, f"_{self.ORDER[number % len(self.ORDER)]}")(f"{self.mark}-{number}")
         return made
+
+    def depot(self) -> Ask:
+        """Who answers: which version is right, and whether any is, depends on the operations."""
+        return Ask("GET depot", "GET", DEPOT, 200, witness=True)
 
     def _bot(self, mark: str) -> Ask:
         return Ask("GET plugin", "GET", f"{CHAT}/bot", 200, fits=lambda body: "greeting" in body)
@@ -123,6 +136,7 @@ class Load:
         self.guest = guest
         self.done: list[tuple[float, float, str]] = []
         self.failures: list[dict[str, Any]] = []
+        self.witnessed: list[tuple[float, float, str]] = []
         self.reconnects = 0
         self.stopping = False
         self._numbers = itertools.count()
@@ -139,23 +153,59 @@ class Load:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             if self.stopping:
                 break
-            await self.send(connection, self.mix.ask(next(self._numbers)), due)
+            # A new connection first asks who is at its other end.
+            new = self.config.depot and not connection.worker
+            await self.send(connection, self.mix.depot() if new else self.mix.ask(next(self._numbers)), due)
         self.reconnects += max(0, connection.opened - 1)
         connection.close()
 
     async def send(self, connection: Connection, ask: Ask, due: float) -> Answer | None:
         """One request; its answer when it was the right one."""
+        sent = time.monotonic()
         try:
             answer = await self._answer(connection, ask)
-            wrong = _wrong(ask, answer)
+            wrong = self._witness(connection, sent, answer) if ask.witness else _wrong(ask, answer)
         except (Broken, ClosedIdle, OSError, TimeoutError, ValueError) as error:
             answer, wrong = None, f"{type(error).__name__} {error}"
         moment = time.monotonic()
         self.done.append((due, moment, ask.name))
         if wrong:
-            self.failures.append({"at": moment, "request": f"{ask.method} {ask.path}", "why": wrong})
+            self._fail(connection, moment, f"{ask.method} {ask.path}", wrong)
             return None
         return answer
+
+    def _fail(self, connection: Connection, moment: float, request: str, why: str) -> None:
+        self.failures.append({"at": moment, "request": request, "why": why, "worker": connection.worker})
+
+    def _witness(self, connection: Connection, sent: float, answer: Answer) -> str:
+        """Note which version answered, or that none did; whether that was right is judged later."""
+        body = answer.json()
+        if answer.status == 404 and body.get("code") == "plugin-not-active":
+            said = ABSENT
+        elif answer.status == 200 and body["version"] == body["late"]:
+            said, connection.worker = body["version"], body["pid"]
+        else:
+            return f"{answer.status} {answer.body[:300].decode('utf-8', 'replace')}"
+        self.witnessed.append((sent, time.monotonic(), said))
+        return ""
+
+    async def upload(self) -> None:
+        """Send a body piece by piece, again and again."""
+        pieces = [bytes([number]) * UPLOAD_PIECE for number in range(UPLOAD_PIECES)]
+        expected = hashlib.sha256(b"".join(pieces)).hexdigest()
+        while not self.stopping:
+            connection, sent = Connection(self.config.host, self.config.port), time.monotonic()
+            try:
+                answer = await connection.upload(f"{DEPOT}/upload", pieces, UPLOAD_PAUSE)
+                wrong = self._witness(connection, sent, answer)
+                if not wrong and answer.status == 200 and answer.json()["sha256"] != expected:
+                    wrong = "the body did not arrive as it was sent"
+            except (Broken, OSError, TimeoutError, ValueError) as error:
+                wrong = f"{type(error).__name__} {error}"
+            moment = time.monotonic()
+            self.done.append((sent, moment, "POST depot, upload"))
+            if wrong:
+                self._fail(connection, moment, "POST upload", wrong)
 
     async def _answer(self, connection: Connection, ask: Ask) -> Answer:
         try:
@@ -202,11 +252,13 @@ async def run(config: Config) -> dict[str, Any]:
     load = Load(config, guest)
     streams = Streams(config.host, config.port, guest.id, guest.token)
     lanes = [asyncio.create_task(load.connection(lane)) for lane in range(config.connections)]
+    if config.depot:
+        lanes += [asyncio.create_task(load.upload()) for _ in range(2)]
     if config.streams:
         streams.start()
         lanes.append(asyncio.create_task(load.talk()))
     cpu, began = time.process_time(), time.monotonic()
-    await _until_told(config.seconds)
+    await _until_told(config.seconds, lambda: len(load.done))
     load.stopping = True
     await asyncio.gather(*lanes)
     share = (time.process_time() - cpu) / (time.monotonic() - began)
@@ -214,6 +266,7 @@ async def run(config: Config) -> dict[str, Any]:
     return {
         "done": load.done,
         "failures": load.failures,
+        "witnessed": load.witnessed,
         "reconnects": load.reconnects,
         "said": len(load.said),
         "streams": heard,
@@ -221,14 +274,15 @@ async def run(config: Config) -> dict[str, Any]:
     }
 
 
-async def _until_told(seconds: float) -> None:
-    """A line on standard input, or its end, means stop."""
+async def _until_told(seconds: float, count: Callable[[], int]) -> None:
+    """The line `count` on standard input asks how many requests were done; any other, or its end, means stop."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
         async with asyncio.timeout(seconds or None):
-            await reader.readline()
+            while await reader.readline() == b"count\n":
+                print(count(), flush=True)
     except TimeoutError:
         pass
 

@@ -37,6 +37,10 @@ class Engine:
         """Do it."""
         return self.host.applier.run(Request(Kind(kind), plugin, version)).to_json()
 
+    def present(self) -> set[int]:
+        """The process ids of the workers that are there and have said so."""
+        return {status.pid for status in self.host.applier.workers.statuses()}
+
     def change_settings(self, plugin: str, **changes: Any) -> None:
         """Change a plugin's settings, live."""
         self.host.change_settings(plugin, changes)

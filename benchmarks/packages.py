@@ -28,6 +28,36 @@ async def pid() -> dict[str, int]:
 '''
 
 
+DEPOT = '''
+"""Says which version and which process answers, and takes uploads."""
+
+import hashlib
+import os
+
+from fastapi import APIRouter, Request
+
+router = APIRouter(prefix="/depot")
+SELF = {{"version": "{version}", "pid": os.getpid()}}
+
+
+@router.get("")
+async def who() -> dict[str, object]:
+    """Who answers. The second version is read from another module, at the request."""
+    from depot.late import VERSION
+
+    return {{**SELF, "late": VERSION}}
+
+
+@router.post("/upload")
+async def upload(request: Request) -> dict[str, object]:
+    """The hash of a body that comes piece by piece."""
+    seen = hashlib.sha256()
+    async for piece in request.stream():
+        seen.update(piece)
+    return {{**SELF, "late": SELF["version"], "sha256": seen.hexdigest()}}
+'''
+
+
 def metadata(plugin: str, version: str = "1.0.0", **more: Any) -> dict[str, Any]:
     """A manifest."""
     return {
@@ -60,6 +90,18 @@ def build_hello(into: Path, plugin: str = "hello") -> Path:
     """Pack it."""
     with TemporaryDirectory() as temporary:
         return pack(hello_tree(Path(temporary) / plugin, plugin), _made(into))
+
+
+def build_depot(into: Path, version: str) -> Path:
+    """Pack the plugin `depot` in some version."""
+    files = {
+        "backend/__init__.py": "",
+        "backend/late.py": f"VERSION = {version!r}\n",
+        "backend/routes.py": DEPOT.format(version=version),
+    }
+    manifest = metadata("depot", version, backend={"routes": ["/api/v1/depot/*"]})
+    with TemporaryDirectory() as temporary:
+        return pack(write_tree(Path(temporary) / "depot", manifest, files), _made(into))
 
 
 def build_sample(into: Path) -> Path:

@@ -26,7 +26,9 @@ ROWS: dict[str, dict[str, str]] = {
     "swap_under_load": {
         "Requests": "requests",
         "**Failed** (goal: 0)": "failed",
-        "Swaps (upgrades and rollbacks)": "swaps",
+        "Operations (upgrades, rollbacks, deactivations, activations)": "swaps",
+        "Answers of a wrong version, of so many that said theirs": "wrong_versions witnessed",
+        "Workers killed / stopped; requests lost with the killed": "killed stopped lost_with_a_worker",
         "Kept connections opened anew": "reconnects",
         "Rate, requests/s": "rate",
         "p50 before / during / after, ms": "phases.before.p50_ms phases.during.p50_ms phases.after.p50_ms",

@@ -1,10 +1,22 @@
-"""Failed requests and latencies while a plugin is upgraded and rolled back, again and again. Failed must be 0.
+"""Failed requests and latencies while plugins are changed, again and again. Failed must be 0.
 
-The billing host runs with two workers and the AI chatbot. A process of its own (load.py) sends a steady load: GET, and
-POST with a body, to the plugin and to the host, a WebSocket and an event stream that stay open, and messages that both
-of them must hear. Meanwhile the chatbot goes from 1.0.0 to 1.1.0 and back, 50 times each way. The rate is a part of
-what the machine did in a short calibration, so that the load is steady and not a flood; `--rate` gives another.
+The billing host runs with several workers, the AI chatbot and a small plugin, the depot. A process of its own (load.py)
+sends a steady load: GET, and POST with a body, to the plugins and to the host, uploads that come piece by piece, a
+WebSocket and an event stream that stay open, and messages that both of them must hear. Meanwhile the chatbot goes from
+1.0.0 to 1.1.0 and back, the depot as well, and the depot is deactivated and activated. Its answers say which version
+gave them: after an operation was acknowledged, the answer of any other version is a failure, and so is a 404, except
+while the depot is deactivated, when only a 404 is right (`witness.py`).
+
+Then chaos (`chaos.py`): a worker is killed in an operation, its successor starts in another one, a third is stopped
+over two. What was on the killed worker's connections dies with it (`lost_with_a_worker`, counted apart); nothing else
+may fail.
+
+The rate is a part of what the machine did in a short calibration, so that the load is steady and not a flood; `--rate`
+gives another. With `--requests` it is three quarters of it, and goes on until so many were answered.
+The latencies are those before the chaos:
 `during` are the requests that were under way while an operation was, `between` those between two operations.
+
+The full proof: python benchmarks/swap_under_load.py --workers 4 --swaps 1000 --requests 1000000 --chaos 10 --json
 """
 
 from __future__ import annotations
@@ -18,6 +30,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chaos import Chaos
 from harness import (
     BILLING,
     HERE,
@@ -34,9 +47,16 @@ from harness import (
     temporary,
 )
 from operate import Engine, Operator, add_via, login, operator, step_times
+from packages import build_depot
+from witness import DEPOT, Swap, taken_along, wrong_versions
 
 PLUGIN = "ai_chatbot"
-SHARE = 0.25
+FIRST, SECOND = "1.0.0", "1.1.0"
+CYCLE = (
+    *(("upgrade", PLUGIN), ("upgrade", DEPOT), ("deactivate", DEPOT)),
+    *(("activate", DEPOT), ("rollback", PLUGIN), ("rollback", DEPOT)),
+)
+SHARE, LARGE_SHARE = 0.25, 0.75
 MOST = 250.0
 LEAST = 20.0
 _SHOWN = 10
@@ -55,9 +75,17 @@ class Loading:
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
 
+    def answered(self) -> int:
+        """How many requests were answered so far."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("count\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
     def stop(self) -> dict[str, Any]:
         """End it and take what it found. Raises RuntimeError when it broke down."""
-        told, _ = self.process.communicate("stop\n", timeout=120)
+        told, _ = self.process.communicate("stop\n", timeout=300)
         if self.process.returncode != 0:
             raise RuntimeError(f"the load ended with {self.process.returncode}")
         found: dict[str, Any] = json.loads(told)
@@ -86,23 +114,28 @@ def calibrate(server: Server, admin: str, seconds: float) -> float:
         loading.kill()
 
 
-Swap = dict[str, Any]
-
-
-def swap(act: Operator, kind: str) -> Swap:
+def swap(act: Operator, kind: str, plugin: str) -> Swap:
     """One operation, with the moments at which it began and ended."""
     began = time.monotonic()
-    outcome = act.run(kind, PLUGIN)
-    return {"kind": kind, "began": began, "ended": time.monotonic(), "outcome": outcome}
+    outcome = act.run(kind, plugin)
+    ended = time.monotonic()
+    version = outcome.get("version") or outcome.get("before")
+    return {"kind": kind, "plugin": plugin, "version": version, "began": began, "ended": ended, "outcome": outcome}
 
 
-def swap_all(act: Operator, count: int, pause: float, limit: float) -> list[Swap]:
-    """Upgrade and roll back in turns, `count` times each, or until `limit` seconds have passed."""
+def swap_all(act: Operator, loading: Loading, count: int, requests: int, pause: float, limit: float) -> list[Swap]:
+    """Go through the cycle, `count` operations and `requests` requests, or until `limit` seconds have passed.
+
+    Ends where it began: with the first versions of both plugins, both active.
+    """
     swaps: list[Swap] = []
     deadline = time.monotonic() + limit
-    while len(swaps) < 2 * count and time.monotonic() < deadline:
-        swaps.append(swap(act, "rollback" if len(swaps) % 2 else "upgrade"))
-        time.sleep(pause)
+    while (len(swaps) < count or loading.answered() < requests) and time.monotonic() < deadline:
+        for kind, plugin in CYCLE:
+            swaps.append(swap(act, kind, plugin))
+            time.sleep(pause)
+        if len(swaps) % 60 == 0:
+            say(f"{len(swaps)} operations, {loading.answered()} requests")
     return swaps
 
 
@@ -125,18 +158,31 @@ def _phase(due: float, end: float, swaps: Sequence[Swap]) -> str:
     return "during" if any(due <= item["ended"] and end >= item["began"] for item in swaps) else "between"
 
 
-def summary(found: dict[str, Any], swaps: Sequence[Swap]) -> dict[str, Any]:
+def calm(done: Sequence[Sequence[Any]], swaps: Sequence[Swap], until: float) -> tuple[list[Sequence[Any]], list[Swap]]:
+    """Requests and operations before the chaos: what waits for a stopped worker says nothing about operations."""
+    return [row for row in done if row[1] < until], [item for item in swaps if item["ended"] < until]
+
+
+def summary(
+    found: dict[str, Any], swaps: Sequence[Swap], kills: Sequence[dict[str, Any]], chaos_began: float
+) -> dict[str, Any]:
     """The answer."""
     streams = found["streams"]
-    failures = [*found["failures"], *streams["websocket"].pop("failures"), *streams["sse"].pop("failures")]
+    broken = [*found["failures"], *streams["websocket"].pop("failures"), *streams["sse"].pop("failures")]
+    lost = [item for item in broken if taken_along(item, kills)]
+    wrong = wrong_versions(found["witnessed"], swaps, FIRST)
+    failures = [*(item for item in broken if not taken_along(item, kills)), *wrong]
     times = {kind: [item["ended"] - item["began"] for item in swaps if item["kind"] == kind] for kind in _kinds(swaps)}
     names = [name for _, _, name in found["done"]]
     return {
         "requests": len(names),
         "failed": len(failures),
         "swaps": len(swaps),
+        "wrong_versions": len(wrong),
+        "witnessed": len(found["witnessed"]),
+        "lost_with_a_worker": len(lost),
         "reconnects": found["reconnects"],
-        "phases": phases(found["done"], swaps),
+        "phases": phases(*calm(found["done"], swaps, chaos_began)),
         "swap_times": {kind: latencies(seconds) for kind, seconds in times.items()},
         "steps_p50_ms": {
             kind: step_times([item["outcome"] for item in swaps if item["kind"] == kind]) for kind in times
@@ -164,41 +210,70 @@ def _moment(at: float, swaps: Sequence[Swap]) -> str:
 def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     """Install, calibrate, load, swap, and look."""
     act, admin = operator(options.via, server, env), login(server.url)
-    act.run("install", PLUGIN, "1.0.0")
+    for plugin in (PLUGIN, DEPOT):
+        act.run("install", plugin, FIRST)
     # The load talks in one chat faster than a guest may.
     Engine(env).change_settings(PLUGIN, messages_per_minute=600)
-    asked = options.rate or sized(options, 0.0, 0.0, LEAST)
-    found = 0.0 if asked else calibrate(server, admin, sized(options, 5.0, 3.0, 0.0))
-    rate = asked or max(LEAST, min(MOST, found * SHARE))
+    rate, found = _rate(server, admin, options)
     say(f"calibrated at {found:.0f} requests a second, loading with {rate:.0f}")
     pids, memory = server.pids(), memory_mib(server.pids())
-    loading = Loading(server, admin, rate=rate)
+    loading = Loading(server, admin, rate=rate, depot=True)
     try:
         time.sleep(sized(options, 15.0, 5.0, 0.7))
-        swaps = swap_all(
-            act, options.swaps or sized(options, 50, 25, 1), options.pause, sized(options, 900.0, 25.0, 20.0)
-        )
-        time.sleep(sized(options, 15.0, 5.0, 0.7))
-        result = summary(loading.stop(), swaps)
+        swaps = _swaps(act, loading, options, rate)
+        unchanged = server.pids() == pids
+        after = memory_mib(server.pids())
+        time.sleep(sized(options, 15.0, 2.0, 0.7))
+        chaos_began = time.monotonic()
+        chaos = _chaos(server, env, sized(options, 3, 1, 0) if options.chaos is None else options.chaos)
+        result = summary(loading.stop(), [*swaps, *chaos.swaps], chaos.kills, chaos_began)
     finally:
         loading.kill()
     return {
         **result,
+        "workers": server.workers,
+        "killed": len(chaos.kills),
+        "stopped": chaos.stops,
         "rate": round(rate, 1),
         "calibrated": round(found, 1),
-        "workers_unchanged": server.pids() == pids,
-        "memory_mib": {"before": memory, "after": memory_mib(server.pids())},
+        "workers_unchanged": unchanged,
+        "memory_mib": {"before": memory, "after": after},
         "via": options.via,
     }
+
+
+def _rate(server: Server, admin: str, options: argparse.Namespace) -> tuple[float, float]:
+    """Requests a second to send, and those of the calibration (0 without one)."""
+    asked = options.rate or sized(options, 0.0, 0.0, LEAST)
+    found = 0.0 if asked else calibrate(server, admin, sized(options, 5.0, 3.0, 0.0))
+    usual = found * LARGE_SHARE if options.requests else min(MOST, found * SHARE)
+    return asked or max(LEAST, usual), found
+
+
+def _swaps(act: Operator, loading: Loading, options: argparse.Namespace, rate: float) -> list[Swap]:
+    """All operations but those of the chaos; in the full form with a pause that spreads them over the requests."""
+    count = options.swaps or sized(options, 120, 60, len(CYCLE))
+    limit = sized(options, 900.0 + 3.0 * options.requests / rate, 18.0, 20.0)
+    return swap_all(act, loading, count, options.requests, options.pause, limit)
+
+
+def _chaos(server: Server, env: dict[str, str], rounds: int) -> Chaos:
+    """Operations come from a process of their own: a worker that is killed must not take them along."""
+    engine = Engine(env)
+    made = Chaos(server, lambda kind, plugin: swap(engine, kind, plugin), engine.present)
+    for number in range(rounds):
+        made.round(number)
+    return made
 
 
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
     add_via(parser)
-    parser.add_argument(
-        "--swaps", type=int, help="upgrades, and as many rollbacks (default 50; quick: 25, at most 25 s)"
-    )
+    parser.add_argument("--workers", type=int, help="workers of the host (default 4; quick and tiny: 2)")
+    parser.add_argument("--swaps", type=int, help="operations (default 120; quick: 60, at most 18 s)")
+    parser.add_argument("--requests", type=int, default=0, help="go on until so many requests were answered")
+    parser.add_argument("--chaos", type=int, help="rounds of killed and stopped workers (default 3; quick 1; tiny 0)")
     parser.add_argument("--rate", type=float, default=0.0, help="requests a second (default: found by calibration)")
     parser.add_argument("--pause", type=float, default=0.2, help="seconds between two operations (default 0.2)")
     options = parser.parse_args()
@@ -212,7 +287,10 @@ def main() -> None:
 def _host(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     env = environment(home)
     build_packages(home / "modules")
-    with served("app.main:app", BILLING, env, home / "log", workers=2, ready="/api/v1/health") as server:
+    for version in (FIRST, SECOND):
+        build_depot(home / "modules", version)
+    workers = options.workers or sized(options, 4, 2, 2)
+    with served("app.main:app", BILLING, env, home / "log", workers=workers, ready="/api/v1/health") as server:
         return run(server, env, options)
 
 

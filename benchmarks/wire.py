@@ -41,6 +41,7 @@ class Connection:
     def __init__(self, host: str, port: int, limit: float = 30.0) -> None:
         self.host, self.port, self.limit = host, port, limit
         self.opened = 0
+        self.worker = 0  # The process at the other end, when somebody found out.
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._used = False
@@ -49,10 +50,13 @@ class Connection:
         """Connect, unless connected. A connection that the server has ended meanwhile is opened anew."""
         if self._reader is not None and self._reader.at_eof():
             self.close()
+        if self._writer is not None and self._writer.is_closing():
+            self.close()
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
             self._used = False
             self.opened += 1
+            self.worker = 0
 
     def close(self) -> None:
         """Forget the connection."""
@@ -75,6 +79,35 @@ class Connection:
         if answer.closes:
             self.close()
         return answer
+
+    async def upload(self, path: str, pieces: list[bytes], pause: float) -> Answer:
+        """POST a body piece by piece, with pauses. Raises as `ask` does."""
+        headers = {"content-length": str(sum(map(len, pieces)))}
+        try:
+            async with asyncio.timeout(self.limit):
+                await self.open()
+                assert self._writer is not None
+                self._writer.write(_request(self.host, self.port, "POST", path, headers, None))
+                for piece in pieces:
+                    if self._writer.is_closing():
+                        raise Broken("ended in the middle of an upload")
+                    self._writer.write(piece)
+                    await self._writer.drain()
+                    await asyncio.sleep(pause)
+                answer = await self._answer_head()
+                answer.body = b"".join([piece async for piece in self.pieces(answer)])
+        except BaseException:
+            self.close()
+            raise
+        self.close()
+        return answer
+
+    async def _answer_head(self) -> Answer:
+        assert self._reader is not None
+        try:
+            return _head(await self._reader.readuntil(b"\r\n\r\n"))
+        except asyncio.IncompleteReadError as error:
+            raise Broken(f"ended after {len(error.partial)} bytes of the head") from None
 
     async def head(self, method: str, path: str, headers: dict[str, str] | None = None, body: Any = None) -> Answer:
         """Send a request and read the head of its answer. Read `pieces` to the end before the next request."""

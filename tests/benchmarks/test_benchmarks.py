@@ -24,6 +24,7 @@ import results  # noqa: E402
 import streams  # noqa: E402
 import swap_under_load  # noqa: E402
 import wire  # noqa: E402
+import witness  # noqa: E402
 
 KEYS = {
     "swap_under_load": ("requests", "failed", "swaps"),
@@ -66,7 +67,9 @@ def test_swapping_under_load_fails_no_request_and_its_streams_miss_nothing() -> 
     answer = tiny("swap_under_load")
     assert (answer["failed"], answer["failures"], answer["workers_unchanged"]) == (0, [], True)
     assert answer["requests"] > 50
-    assert answer["swaps"] == 2
+    assert answer["swaps"] == 6
+    assert (answer["wrong_versions"], answer["lost_with_a_worker"]) == (0, 0)
+    assert answer["witnessed"] > 10
     assert answer["chat_messages"] > 0
     assert answer["websocket"]["polite_ends"] > 0
 
@@ -117,6 +120,58 @@ def test_requests_belong_to_the_phase_in_which_they_were_under_way() -> None:
     done = [(1, 2, "a"), (9, 10.5, "a"), (10.2, 10.3, "a"), (12, 13, "a"), (20.9, 22, "a"), (30, 31, "a")]
     counts = {name: found["count"] for name, found in swap_under_load.phases(done, swaps).items()}
     assert counts == {"before": 1, "during": 3, "between": 1, "after": 1}
+
+
+DEPOT_SWAPS = [
+    {"plugin": "ai_chatbot", "kind": "upgrade", "version": "1.1.0", "began": 5.0, "ended": 6.0},
+    {"plugin": "depot", "kind": "upgrade", "version": "1.1.0", "began": 10.0, "ended": 11.0},
+    {"plugin": "depot", "kind": "deactivate", "version": "1.1.0", "began": 20.0, "ended": 21.0},
+    {"plugin": "depot", "kind": "activate", "version": "1.1.0", "began": 30.0, "ended": 31.0},
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "ended", "right"),
+    [
+        (1.0, 2.0, {"1.0.0"}),
+        (5.2, 5.4, {"1.0.0"}),
+        (9.0, 10.5, {"1.0.0", "1.1.0"}),
+        (10.2, 10.3, {"1.0.0", "1.1.0"}),
+        (10.5, 12.0, {"1.0.0", "1.1.0"}),
+        (11.1, 19.9, {"1.1.0"}),
+        (19.0, 25.0, {"1.1.0", "404"}),
+        (21.5, 29.0, {"404"}),
+        (29.0, 40.0, {"404", "1.1.0"}),
+        (31.5, 40.0, {"1.1.0"}),
+        (9.0, 22.0, {"1.0.0", "1.1.0", "404"}),
+    ],
+)
+def test_a_wrong_version_is_seen(sent: float, ended: float, right: set[str]) -> None:
+    every = ("1.0.0", "1.1.0", "404")
+    found = {what for what in every if not witness.wrong_versions([(sent, ended, what)], DEPOT_SWAPS, "1.0.0")}
+    assert found == right
+
+
+def test_only_what_was_on_a_killed_worker_dies_with_it() -> None:
+    kills = [{"pid": 7, "at": 100.0}]
+    taken = [witness.taken_along({"at": at, "worker": pid}, kills) for at, pid in ((100.1, 7), (100.1, 0), (99.9, 7))]
+    assert taken == [True, True, False]
+    left = [witness.taken_along({"at": at, "worker": pid}, kills) for at, pid in ((100.1, 8), (102.0, 7), (102.0, 0))]
+    assert left == [False, False, False]
+    assert witness.taken_along({"at": 100.5}, kills)  # A stream, whose worker nobody knows.
+
+
+async def test_a_depot_that_says_two_versions_is_a_failure() -> None:
+    ask = load.Ask("GET depot", "GET", "/", 200, witness=True)
+    for body, failed in (({"version": "1", "late": "1", "pid": 5}, 0), ({"version": "1", "late": "2", "pid": 5}, 1)):
+        text = json.dumps(body).encode()
+        found = await failures_of(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(text), text), ask=ask)
+        assert (len(found.failures), len(found.witnessed)) == (failed, 1 - failed)
+    absent = b'{"code":"plugin-not-active"}'
+    found = await failures_of(b"HTTP/1.1 404 x\r\ncontent-length: %d\r\n\r\n%s" % (len(absent), absent), ask=ask)
+    assert [item[2] for item in found.witnessed] == ["404"]
+    found = await failures_of(b"HTTP/1.1 404 x\r\ncontent-length: 2\r\n\r\n{}", ask=ask)
+    assert len(found.failures) == 1
 
 
 # ── the load sees what goes wrong ───────────────────────────────────────────────────────────────────────────────
