@@ -389,3 +389,23 @@ async def test_what_is_still_in_memory_is_told_with_its_holder(engine: Engine) -
     assert not proof["clean"]
     assert any("Kept" in name for name in proof["alive"])
     assert set(proof) == {"clean", "alive", "holders", "undone", "left"}
+
+
+def test_an_operation_that_ends_after_later_ones_is_not_forgotten(tmp_path: Path) -> None:
+    shop(tmp_path / "packages", "1.0.0")
+    with opened(tmp_path / "home") as host:
+        notary = host.applier.notary
+        values = {"kind": "install", "plugin": "mail", "actor": "x"}
+        plan = {"before": None, "after": None, "state": "active", "row": None}
+        with host.store.write() as connection:
+            late = journal.open_operation(connection, **values, plan=plan, verbs=[])
+            later = journal.open_operation(connection, **values, plan=plan, verbs=[])
+            journal.close_operation(connection, later, journal.DONE)
+        assert notary.pending() == [later]
+        assert notary.write_due() == 0
+        assert notary.pending() == []
+        with host.store.write() as connection:
+            journal.close_operation(connection, late, journal.FAILED)
+        assert notary.pending() == [late]
+        assert notary.write_due() == 0
+        assert [item["receipt"]["operation"] for item in notary.all()] == [later, late]

@@ -108,6 +108,7 @@ class Applier:
         self.lease = Lease(settings.run / "lease")
         self.suspects = Suspects(settings.loading)
         self.notary = Notary(settings, registry, self.workers)
+        self._alone = False
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
     def plan(self, request: Request) -> Plan:
@@ -136,6 +137,7 @@ class Applier:
             refuse_stuck(self.store, request.plugin)
             if unless():
                 raise Superseded(f"{request.kind} of {request.plugin} is no longer wanted")
+            self._alone = False
             try:
                 with self._requirements(request), self.drafter.draft(request) as draft:
                     return self._execute(draft, on_open)
@@ -144,7 +146,7 @@ class Applier:
 
     def _write_receipts(self) -> None:
         """Where workers are, one of them does it, when it has seen what came of the operation."""
-        if self.workers.present():
+        if not self._alone:
             return
         try:
             self.notary.write_due()
@@ -279,7 +281,7 @@ class Applier:
     def _finish(self, bench: Bench, steps: list[dict[str, Any]], seconds: float) -> Outcome:
         slimmed = slim_steps(steps)
         outcome = Outcome(bench.operation, bench.plan, seconds, tuple(slimmed), bench.notes)
-        self.workers.signal(MARK)
+        self._alone = not self.workers.signal(MARK)
         with self.store.write() as connection:
             _mark_done(connection, bench.operation, steps)
             journal.close_operation(connection, bench.operation, journal.DONE, result=outcome.to_json())
@@ -313,7 +315,7 @@ class Applier:
     def _close_failed(self, bench: Bench, seq: int, done: list[dict[str, Any]], error: HotbayError) -> None:
         plan = bench.plan
         error.step = error.step or plan.steps[seq].verb
-        self.workers.signal(MARK)
+        self._alone = not self.workers.signal(MARK)
         with self.store.write() as connection:
             journal.mark_step(connection, bench.operation, seq, journal.FAILED, error=str(error))
             journal.close_operation(connection, bench.operation, journal.FAILED, error=error.to_json())

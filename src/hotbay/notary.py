@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from hotbay.errors import BadInput, NotFound
 from hotbay.journal import RUNNING, get_operation
@@ -47,6 +47,7 @@ class Notary:
         self.workers = workers
         self.key = HostKey(settings.home / "receipts.key")
         self._lease = Lease(settings.run / "notary")
+        self._floor = 0
         self._seen: dict[int, float] = {}
         self._broken: set[int] = set()
 
@@ -54,11 +55,17 @@ class Notary:
 
     def pending(self) -> list[int]:
         """The operations that have ended and have no receipt yet, the oldest first."""
-        query = select(operations.c.id).where(
-            operations.c.state != RUNNING, operations.c.id.not_in(select(receipts.c.operation))
+        query = (
+            select(operations.c.id, operations.c.state)
+            .where(operations.c.id > self._floor, operations.c.id.not_in(select(receipts.c.operation)))
+            .order_by(operations.c.id)
         )
         with self.store.read() as connection:
-            return list(connection.scalars(query.order_by(operations.c.id)))
+            rows = connection.execute(query).all()
+            newest = connection.scalar(select(func.max(operations.c.id))) or 0
+        # Everything up to here has its receipt: this is asked once a second, and the journal grows.
+        self._floor = rows[0].id - 1 if rows else newest
+        return [row.id for row in rows if row.state != RUNNING]
 
     def find(self, operation: int) -> Signed:
         """The signed receipt of an operation. Raises NotFound; `pending` in its detail says that it will be there."""
