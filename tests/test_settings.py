@@ -130,3 +130,38 @@ def test_settings_do_not_change_afterwards_and_a_worker_may_change_its_folder(
     assert settings.home == tmp_path / "here"
     with pytest.raises(ValueError, match="frozen"):
         settings.home = Path("/")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stall_seconds", "0.001"),
+        ("stall_seconds", "-1"),
+        ("metrics_token", "short"),
+        ("error_policy", "punish"),
+        ("error_policies", '{"shop": "punish"}'),
+        ("error_budget", "1.0"),
+        ("error_window", "1"),
+        ("error_requests", "0"),
+        ("safe_mode", "perhaps"),
+    ],
+)
+def test_wrong_values_of_the_watchers_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"HOTBAY_{name.upper()}", value)
+    with pytest.raises(InvalidConfig) as caught:
+        load()
+    assert name in str(caught.value)
+    if name == "metrics_token":
+        assert value not in str(caught.value)
+
+
+def test_values_of_the_watchers_may_come_from_file_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "hotbay.toml", 'error_policy = "rollback"\n[error_policies]\nshop = "none"\n')
+    monkeypatch.setenv("HOTBAY_SAFE_MODE", "1")
+    monkeypatch.setenv("HOTBAY_METRICS_TOKEN", "0123456789abcdef")
+    settings = load()
+    assert (settings.error_policy, settings.error_policies, settings.safe_mode) == ("rollback", {"shop": "none"}, True)
+    assert settings.metrics_token.get_secret_value() == "0123456789abcdef"
+    assert "0123456789" not in repr(settings)

@@ -39,6 +39,7 @@ from hotbay.presence import Workers
 from hotbay.rubbish import clear_rubbish
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
+from hotbay.stalls import Stalls
 from hotbay.store import Changes, Store
 from hotbay.vault import Vault
 from hotbay.verdict import pronounce
@@ -197,6 +198,9 @@ class Hotbay:
         gc.freeze()
         await self.follower.start()
         self.started = True
+        if self.settings.stall_seconds:
+            self.follower.stalls = Stalls(self.settings.stall_seconds)
+            self.follower.stalls.start()
         self.jobs = Jobs(self.follower)
         self.jobs.start()
         self.watch = Watch(self.settings, self.follower, self.applier("folder"))
@@ -263,6 +267,8 @@ class Hotbay:
         await self.watch.stop()
         await self.jobs.stop()
         await self.documents.keep(self._undocumented(), delay=0.0)
+        if self.follower.stalls is not None:
+            await asyncio.to_thread(self.follower.stalls.stop)
         await self.follower.stop()
         self.logs.close()
         self.store.close()  # Its pool opens anew when it is asked again.

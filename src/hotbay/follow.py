@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -26,15 +27,17 @@ from hotbay.errors import ActivationFailed, Conflict, HotbayError, LeftOut, NotF
 from hotbay.heal import restore_image
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
-from hotbay.meter import Meters
+from hotbay.meter import Loads, Meters
 from hotbay.model import Live
 from hotbay.passages import Passages
-from hotbay.presence import MARK, TELL, Fifo, Status, Workers
+from hotbay.presence import MARK, TELL, Fifo, Status, Workers, resident
 from hotbay.resolve import overlap, route_conflicts
 from hotbay.serve import Claim, Dispatcher, Serving, Table
 from hotbay.settings import Settings
+from hotbay.stalls import Stalls
 from hotbay.store import Changes, Store, version_of
 from hotbay.suspects import Suspects, killer
+from hotbay.timing import timed
 from hotbay.turns import Turns
 from hotbay_sdk.manifest import Manifest, parse
 
@@ -90,6 +93,8 @@ class Follower(Hub):
         self.leads_jobs = False
         self.meters = Meters()
         self.passages = Passages()
+        self.stalls: Stalls | None = None
+        self.loads: dict[str, Loads] = {}
         self.proofs: dict[str, tuple[str, ...]] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
@@ -310,6 +315,7 @@ class Follower(Hub):
         except NotFound as error:
             raise ActivationFailed(str(error), mend=error.mend) from error
         generation = self.runtime.create(image)
+        before = resident(os.getpid()) or 0
         try:
             await in_thread(generation.load, self.settings.start_seconds, f"load {row.plugin}")
             self._check(generation, image.manifest)
@@ -318,6 +324,10 @@ class Follower(Hub):
         except BaseException:
             await self._discard(generation)
             raise
+        known = self.loads.get(row.plugin, Loads())
+        self.loads[row.plugin] = Loads(known.count + 1, (resident(os.getpid()) or 0) - before)
+        if self.settings.server_timing:
+            generation.app = timed(generation.app, row.plugin, row.version)
         return generation
 
     def _check(self, generation: Generation, manifest: Manifest) -> None:
@@ -468,7 +478,9 @@ class Follower(Hub):
             await asyncio.to_thread(self._publish_meters, self.meters.snapshot(*plugins), passages)
 
     def _publish_meters(self, told: Callable[[], dict[str, Any]], passages: list[dict[str, Any]]) -> None:
-        self.workers.write_meters(self.worker, told() | {"passages": passages})
+        held = {} if self.stalls is None else {name: asdict(item) for name, item in self.stalls.held.copy().items()}
+        loads = {name: asdict(item) for name, item in self.loads.copy().items()}
+        self.workers.write_meters(self.worker, told() | {"passages": passages, "held": held, "loads": loads})
         self.workers.tell_actors()
 
     def _publish(self, status: Status) -> None:

@@ -102,6 +102,15 @@ def borders(index: int) -> tuple[float, float]:
     return low * _UNIT, (low + width) * _UNIT
 
 
+@dataclass(frozen=True)
+class Loads:
+    """How often a worker loaded a plugin, and by how many bytes its memory grew when it did so last (roughly: whatever
+    else went on in the meantime is counted in)."""
+
+    count: int = 0
+    bytes: int = 0
+
+
 Slot = tuple[float, float, Tally]
 
 

@@ -21,7 +21,8 @@ class Reading:
     """One worker's meters: totals since it began, by plugin, and of the plugin that was asked for slots and passages.
 
     Slots are those of `meter.Meter`, passages those of `passages.Passage`. `fresh` is False for a worker that did not
-    answer in time: then this is what it said before, or nothing.
+    answer in time: then this is what it said before, or nothing. `held` are those of `stalls.Held`, `loads` those of
+    `meter.Loads`.
     """
 
     worker: str
@@ -29,6 +30,8 @@ class Reading:
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
     passages: tuple[Mapping[str, Any], ...] = ()
+    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    loads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def readings(workers: Workers, plugin: str = "", seconds: float = 1.0) -> list[Reading]:
@@ -69,7 +72,8 @@ def _read(workers: Workers, name: str, plugin: str, asked: float) -> Reading:
     tallies = {item: Tally.from_json(about["total"]) for item, about in plugins.items()}
     slots = plugins.get(plugin, {}).get("slots", ())
     cut = tuple((since, until, Tally.from_json(item)) for since, until, item in slots)
-    return Reading(name, fresh, tallies, cut, tuple(said.get("passages", ())))
+    more = {part: said.get(part, {}) for part in ("held", "loads")}
+    return Reading(name, fresh, tallies, cut, tuple(said.get("passages", ())), **more)
 
 
 def by_plugin(found: Iterable[Reading]) -> dict[str, Tally]:

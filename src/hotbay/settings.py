@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotbay.errors import InvalidConfig, Problem
 
+Policy = Literal["none", "deactivate", "rollback"]
 CONFIG_NAME = "hotbay.toml"
+_SECRET = ("metrics_token",)
 _PATHS = ("home", "local_packages", "app_dir")
 _SQLITE = "sqlite:///"
 _MEMORY = _SQLITE + ":memory:"
@@ -46,6 +48,14 @@ class Settings(BaseSettings):
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
     safe_mode: bool = False
+    stall_seconds: float = Field(0.2, ge=0, le=60)
+    server_timing: bool = False
+    metrics_token: SecretStr = SecretStr("")
+    error_policy: Policy = "none"
+    error_policies: dict[str, Policy] = {}
+    error_budget: float = Field(0.5, ge=0, lt=1)
+    error_window: float = Field(60.0, ge=5, le=180)
+    error_requests: int = Field(20, ge=1, le=1_000_000)
 
     @field_validator("api_prefix")
     @classmethod
@@ -61,6 +71,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a SQLite URL, for example sqlite:///var/billing.db")
         if value in (_SQLITE, _MEMORY):
             raise ValueError("must name a file: the workers share the database")
+        return value
+
+    @field_validator("stall_seconds")
+    @classmethod
+    def _stall(cls, value: float) -> float:
+        if 0 < value < 0.02:
+            raise ValueError("must be at least 0.02, or 0 to watch nothing")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters, or be empty")
         return value
 
     @model_validator(mode="after")
@@ -193,5 +217,6 @@ def _problems(error: ValidationError, path: Path) -> tuple[Problem, ...]:
         env = field if field.startswith("PLUGIN_") else f"HOTBAY_{field.upper()}"
         where = f"environment {env}" if env in os.environ else str(path)
         value = "" if item["type"] in ("value_error", "missing") and not item["loc"] else repr(item.get("input"))
+        value = "" if field in _SECRET else value
         found.append(Problem(field=field, rule=item["msg"].removeprefix("Value error, "), value=value, file=where))
     return tuple(found)

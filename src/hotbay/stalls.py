@@ -2,7 +2,8 @@
 
 A thread looks at the loop's thread a few times a second. While the loop waits for events there is nothing to do: that
 costs a look at one frame. Where it works, the thread asks it to answer, and as long as it does not, notes which code of
-which plugin it is in. The time counts from the question, so it is less than the whole, by at most half the limit.
+which plugin it is in. The time counts from the question, so it is less than the whole, by at most half the limit (after
+a long idle time: by the limit).
 
 A process that was stopped, or that got no processor, blames nobody: where a look comes late and the process has used no
 time itself, that time does not count.
@@ -24,6 +25,8 @@ from hotbay.activate.loader import PREFIX
 
 log = logging.getLogger("hotbay.stalls")
 _QUIET_SECONDS = 1.0
+# So many looks in a row at a loop that waits, and the next ones are half as frequent.
+_LONG_IDLE = 20
 # A process that got less than this share of the time did not hold anything: it was held.
 _AT_WORK = 0.25
 
@@ -49,7 +52,8 @@ class Stalls:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self.held: dict[str, Held] = {}
-        self._turn = limit / 2
+        self._turn = self._pause = limit / 2
+        self._idle = 0
         self._stop = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -84,7 +88,7 @@ class Stalls:
 
     def _run(self) -> None:
         self._last, self._used = monotonic(), process_time()
-        while not self._stop.acquire(timeout=self._turn):
+        while not self._stop.acquire(timeout=self._pause):
             try:
                 self._look(monotonic(), process_time())
             except RuntimeError:  # The loop was closed.
@@ -93,7 +97,7 @@ class Stalls:
             self._stop.release()
 
     def _look(self, now: float, used: float) -> None:
-        late, work = now - self._last - self._turn, used - self._used
+        late, work = now - self._last - self._pause, used - self._used
         self._last, self._used = now, used
         if late > self._turn and work < _AT_WORK * late:
             self._asleep += late
@@ -106,12 +110,15 @@ class Stalls:
             self._asked = 0.0
         else:
             self._sample()
+        self._pause = self._turn if self._asked or self._idle < _LONG_IDLE else self.limit
 
     def _ask(self, now: float) -> None:
         """Ask the loop to answer, unless it waits for something to do."""
         frame = sys._current_frames().get(self._watched)
         if frame is None or frame is self._base or _waits(frame):
+            self._idle += 1
             return
+        self._idle = 0
         self._seen.clear()
         self._answered, self._asleep, self._asked = 0.0, 0.0, now
         self._seen[culprit(frame)] += 1

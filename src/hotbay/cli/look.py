@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
-from hotbay.cli.words import moment, pairs, table
+from hotbay.cli.words import moment, pairs, seconds, size, table
 from hotbay.errors import HotbayError, NotFound
 
 if TYPE_CHECKING:
@@ -214,4 +214,38 @@ def _worker(item: Entry) -> str:
     return f"{item['pid']}: {item['version']}, {state}, {item['requests']} requests, {item['failures']} failed"
 
 
-VERBS = (list_, info)
+@click.command(cls=Verb)
+@click.option("--prometheus", is_flag=True, help="Print what a Prometheus server reads.")
+@pass_shell
+def metrics(shell: Shell, /, prometheus: bool) -> None:
+    """Tell what the workers measured: requests, failures, latencies, loop-holding, memory."""
+    from hotbay.metrics import render
+    from hotbay.metrics import table as rows_of
+    from hotbay.presence import Workers
+    from hotbay.readings import readings
+
+    found = readings(Workers(shell.settings().run))
+    if prometheus:
+        text = render(found)
+        shell.put({"text": text}, text.rstrip("\n"))
+    else:
+        rows = rows_of(found)
+        shell.put({"workers": len(found), "plugins": rows}, lambda: _print_metrics(rows, len(found)))
+
+
+def _print_metrics(rows: list[Entry], workers: int) -> None:
+    if not rows:
+        click.echo(f"{workers} worker(s) serve; nothing was measured.")
+        return
+    table(
+        ("PLUGIN", "REQUESTS", "FAILED", "P50", "P99", "HELD THE LOOP", "LOADED", "MEMORY"),
+        [
+            (row["plugin"] or "(host)", row["requests"], row["failed"], seconds(row["p50"]), seconds(row["p99"]),
+             f"{row['held']} ({seconds(row['held_seconds'])}) {row['held_where']}" if row["held"] else "",
+             row["generations"], size(row["load_bytes"]))
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+VERBS = (list_, info, metrics)

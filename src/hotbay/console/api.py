@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hmac import compare_digest
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from hotbay.console import changes, configure, history, live, market, problems, 
 from hotbay.console.auth import build_check, refuse_cross_site
 from hotbay.console.runner import Runner
 from hotbay.errors import HotbayError
+from hotbay.serve import route_path
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
@@ -32,6 +34,7 @@ class Api:
         self._roots = (f"{prefix}/marketplace", f"{prefix}/hotbay")
         self.runner = Runner(hotbay)
         self.app = _application(hotbay, self.runner)
+        self._token = hotbay.settings.metrics_token.get_secret_value()
         self._check = build_check(hotbay.admin, hotbay.app)
 
     def owns(self, path: str) -> bool:
@@ -49,13 +52,21 @@ class Api:
             return
         try:
             refuse_cross_site(Request(scope))
-            actor = await self._check(scope, receive)
+            actor = self._scraper(scope) or await self._check(scope, receive)
         except Exception as error:
             if _is_hosts(scope, error):
                 raise
             await _answer(Request(scope), error)(scope, receive, send)
             return
         await self._inside(scope, actor, receive, send)
+
+    def _scraper(self, scope: Any) -> str:
+        """Who reads the metrics with the token of the settings; nobody for anything else."""
+        token = self._token.encode()
+        if not token or scope["method"] != "GET" or route_path(scope) != f"{self._roots[1]}/metrics":
+            return ""
+        given = Request(scope).headers.get("authorization", "").removeprefix("Bearer ").encode()
+        return "metrics" if compare_digest(given, token) else ""
 
     async def _inside(self, scope: Any, actor: str, receive: Any, send: Any) -> None:
         own = {name: scope[name] for name in scope if name not in _HOSTS and not name.startswith("fastapi")}

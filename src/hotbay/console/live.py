@@ -8,12 +8,14 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from hotbay.console.desk import Host
 from hotbay.console.events import stream
 from hotbay.doctor import ERROR, examine
+from hotbay.metrics import KIND, render
 from hotbay.presence import Status
+from hotbay.readings import readings
 
 router = APIRouter(tags=["live"])
 
@@ -48,6 +50,12 @@ def health(hotbay: Host) -> Response:
     """What `hotbay doctor` finds: each with a level, words, and what mends it. Takes a while: it reads every image."""
     findings = [finding.to_json() for finding in examine(hotbay.settings)]
     return JSONResponse({"ok": all(item["level"] != ERROR for item in findings), "findings": findings})
+
+
+@router.get("/metrics", response_model=None)
+def metrics(hotbay: Host) -> Response:
+    """What all workers measured, in Prometheus' text format; for administrators, and for whoever has the token."""
+    return PlainTextResponse(render(readings(hotbay.follower.workers)), media_type=KIND)
 
 
 def _worker(item: Status) -> dict[str, Any]:
