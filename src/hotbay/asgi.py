@@ -19,6 +19,8 @@ from hotbay import store
 from hotbay.activate import Generation, Limits, Receive, Scope, Send, patches
 from hotbay.activate.inprocess import InProcess
 from hotbay.apply import Applier, Progress
+from hotbay.budget import ACTOR as BUDGET
+from hotbay.budget import Budgets, Judge
 from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
@@ -205,6 +207,9 @@ class Hotbay:
         self.jobs.start()
         self.watch = Watch(self.settings, self.follower, self.applier("folder"))
         self.watch.start()
+        budgets = Budgets(self.settings, self.store, self.follower.workers, self._budget_applier)
+        self.judge = Judge(budgets)
+        self.judge.start()
         self.feed.start()
         self.follower.keep(self._load_undocumented(), "hotbay documents")
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
@@ -221,6 +226,9 @@ class Hotbay:
             log.error("%s %s is left out: %s", strikes.plugin, strikes.version, strikes)
         if self.settings.safe_mode:
             log.warning("safe mode: no plugin is loaded; deactivate or uninstall what is to blame, then start without")
+
+    def _budget_applier(self) -> Applier:
+        return self.applier(BUDGET, self.feed.publish)
 
     def _struck(self) -> None:
         self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")
@@ -265,6 +273,7 @@ class Hotbay:
         await self.api.drain()
         self.feed.stop()
         await self.watch.stop()
+        await self.judge.stop()
         await self.jobs.stop()
         await self.documents.keep(self._undocumented(), delay=0.0)
         if self.follower.stalls is not None:

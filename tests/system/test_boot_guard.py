@@ -318,3 +318,31 @@ def test_serve_has_a_switch_for_safe_mode(lone: Host, tmp_path: Path) -> None:
     until(lone.ping, 30)
     assert lone.get("/api/v1/hotbay/status", headers=ADMIN).json()["safe_mode"] is True
     assert lone.get("/api/v1/bomb").status_code == 503
+
+
+def test_errors_in_all_workers_count_together_and_one_of_them_acts(tmp_path: Path) -> None:
+    (tmp_path / "small_host.py").write_text(SMALL_HOST)
+    env = {"HOTBAY_ERROR_POLICY": "rollback", "HOTBAY_ERROR_REQUESTS": "12", "HOTBAY_ERROR_WINDOW": "30"}
+    host = Host(tmp_path, app="small_host:app", app_dir=tmp_path, workers=2, **env)
+    try:
+        for version in ("1.0.0", "2.0.0"):
+            packed(probe(tmp_path / version, version), host.modules)
+        host.start()
+        host.run(Kind.INSTALL, "probe", version="1.0.0")
+        host.run(Kind.UPGRADE, "probe")
+        host.from_every_worker()
+        for _ in range(12):
+            host.codes("/api/v1/probe/boom", 2)
+        until(lambda: host.get("/api/v1/probe").json()["version"] == "1.0.0", 30)
+        audit = host.get("/api/v1/marketplace/audit?plugin=probe", headers=ADMIN).json()["entries"]
+        assert [(item["actor"], item["action"]) for item in audit[:2]] == [
+            ("error budget", "judge: rollback"),
+            ("error budget", "rollback"),
+        ]
+        found = host.cli("metrics")
+        assert found["workers"] == 2
+        (row,) = [item for item in found["plugins"] if item["plugin"] == "probe"]
+        assert row["failures"]["exception"] == 24
+        assert {item["version"] for item in host.from_every_worker().values()} == {"1.0.0"}
+    finally:
+        host.stop()

@@ -60,6 +60,23 @@ local_packages = {packages}
 # Run the plugins' jobs.
 # jobs = true
 
+# Name who holds the event loop for longer (seconds; 0: nobody watches).
+# stall_seconds = 0.2
+
+# A Server-Timing header on plugins' answers.
+# server_timing = false
+
+# Whoever sends this as "Authorization: Bearer …" may read /api/v1/hotbay/metrics. At least 16 characters.
+# metrics_token = ""
+
+# What happens to a plugin of whose requests (at least so many) more than this share fail in so many seconds:
+# "none", "deactivate" or "rollback"; for all, and for single ones.
+# error_policy = "none"
+# error_policies = {{}}  # or, for example, {{ shop = "rollback" }}
+# error_budget = 0.5
+# error_window = 60
+# error_requests = 20
+
 # Start without plugins, to deactivate or uninstall what is to blame for a host that does not start.
 # safe_mode = false
 """

@@ -1,0 +1,190 @@
+"""Who fails too often: the share of a plugin's requests that failed in a window, in all workers together, and what is
+done about it. One worker judges; it acts through an operation like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+from hotbay import store
+from hotbay.apply import Applier
+from hotbay.draft import Request
+from hotbay.errors import HotbayError, LeaseHeld, NotFound, Superseded
+from hotbay.meter import total, window
+from hotbay.model import Kind, Live
+from hotbay.presence import Lease, Workers
+from hotbay.readings import readings
+from hotbay.settings import Settings
+from hotbay.store import Store
+
+log = logging.getLogger("hotbay.budget")
+ACTOR = "error budget"
+# What Hotbay itself did to a request is not the plugin's fault.
+OURS = frozenset({"held", "drained"})
+_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many requests came to a plugin in some time, and how many of them it failed."""
+
+    requests: int
+    failed: int
+
+    @property
+    def share(self) -> float:
+        """The failed part, 0 to 1; 0 without requests."""
+        return min(1.0, self.failed / max(1, self.requests))
+
+    def over(self, settings: Settings) -> bool:
+        """True when there were enough requests to judge, and more failed than may."""
+        return self.requests >= settings.error_requests and self.share > settings.error_budget
+
+
+def error_rate(workers: Workers, plugin: str, since: float) -> Rate:
+    """A plugin's rate of errors in all workers since a moment (`time.monotonic`, which all processes share).
+
+    Time is cut into slots of at most five seconds, so the moment is that exact; at an operation's beginning and end a
+    slot begins. The last slots of about four minutes are known. Asks the workers: takes milliseconds, at most a second.
+    """
+    now = monotonic()
+    tally = total(window(found.slots, since, now + _WAIT_SECONDS) for found in readings(workers, plugin))
+    failed = sum(count for kind, count in tally.failures.items() if kind not in OURS)
+    return Rate(max(tally.requests, failed), failed)
+
+
+class Budgets:
+    """Judges the plugins of one host, and acts. Blocking: call it in a thread."""
+
+    def __init__(self, settings: Settings, registry: Store, workers: Workers, applier: Callable[[], Applier]) -> None:
+        self.settings = settings
+        self.store = registry
+        self.workers = workers
+        self.applier = applier
+
+    @property
+    def wanted(self) -> bool:
+        """True when any plugin has a policy."""
+        return any(policy != "none" for policy in (self.settings.error_policy, *self.settings.error_policies.values()))
+
+    def policy(self, plugin: str) -> str:
+        """What happens to a plugin that is over its budget."""
+        return self.settings.error_policies.get(plugin, self.settings.error_policy)
+
+    def judge(self) -> list[str]:
+        """Look at every plugin that serves, and act on those that are over their budget; answers what was done."""
+        rows = [row for row in self.store.all_live().values() if row.active and self.policy(row.plugin) != "none"]
+        return [done for row in rows if (done := self._judge(row))]
+
+    def _judge(self, row: Live) -> str:
+        if row.candidate is not None:
+            return ""  # Somebody changes it right now.
+        span = min(self.settings.error_window, _age(row))
+        rate = error_rate(self.workers, row.plugin, monotonic() - span)
+        if not rate.over(self.settings):
+            return ""
+        reason = f"{rate.failed} of {rate.requests} requests failed within {span:.0f} s"
+        try:
+            return self._act(row, reason)
+        except (LeaseHeld, Superseded) as error:
+            log.info("%s is over its error budget (%s), but has to wait: %s", row.plugin, reason, error)
+        except HotbayError as error:
+            log.error("%s is over its error budget (%s), but nothing could be done: %s", row.plugin, reason, error)
+        return ""
+
+    def _act(self, row: Live, reason: str) -> str:
+        kind = Kind.ROLLBACK if self.policy(row.plugin) == "rollback" else Kind.DEACTIVATE
+        try:
+            self._run(kind, row)
+        except NotFound:
+            if kind is not Kind.ROLLBACK:
+                raise
+            kind = Kind.DEACTIVATE  # No version before it is kept.
+            self._run(kind, row)
+        self._tell(kind, row, reason)
+        return f"{kind} {row.plugin}"
+
+    def _run(self, kind: Kind, row: Live) -> None:
+        def changed() -> bool:
+            now = self.store.find_live(row.plugin)
+            return now is None or now.revision != row.revision
+
+        self.applier().run(Request(kind, row.plugin, force=True), unless=changed)
+
+    def _tell(self, kind: Kind, row: Live, reason: str) -> None:
+        what = "rolled back" if kind is Kind.ROLLBACK else "deactivated"
+        text = f"{row.plugin} {row.version} was {what}: {reason}"
+        logging.getLogger(f"hotbay.plugin.{row.plugin}").error(text)
+        now = self.store.find_live(row.plugin)
+        with self.store.write() as connection:
+            if kind is Kind.DEACTIVATE:
+                store.set_problem(connection, row.plugin, f"{what}: {reason}")
+            store.add_audit(
+                connection,
+                actor=ACTOR,
+                action=f"judge: {kind.value}",
+                plugin=row.plugin,
+                before=row.version,
+                after=now.version if now is not None else "",
+                result=reason,
+                operation=None,
+                detail={"reason": reason},
+            )
+
+
+def _age(row: Live) -> float:
+    """Seconds since the row was changed, by the wall clock; nothing before that is this version's fault."""
+    with suppress(ValueError):
+        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(row.updated_at)).total_seconds())
+    return 0.0
+
+
+class Judge:
+    """One worker's part: it competes for the office, and judges while it has it. Costs nothing without a policy."""
+
+    def __init__(self, budgets: Budgets) -> None:
+        self.budgets = budgets
+        self._lease = Lease(budgets.settings.run / "budget")
+        self._fd: int | None = None
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Compete from now on, if any plugin has a policy."""
+        if self.budgets.wanted:
+            self._task = asyncio.create_task(self._work(), name="hotbay error budgets")
+
+    async def stop(self) -> None:
+        """Judge no longer; an operation in progress is finished first."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    async def _work(self) -> None:
+        turn = min(5.0, max(0.5, self.budgets.settings.error_window / 12))
+        while not self._stopping.is_set():
+            if self._fd is None:
+                self._fd = self._lease.try_acquire()
+            if self._fd is not None:
+                await self._look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), turn)
+
+    async def _look(self) -> None:
+        try:
+            done = await asyncio.to_thread(self.budgets.judge)
+        except Exception:
+            log.exception("the error budgets could not be looked at; the next look tries again")
+        else:
+            for item in done:
+                log.warning("error budget: %s", item)
