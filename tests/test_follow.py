@@ -13,7 +13,7 @@ import pytest
 
 from engine import Engine, Worker
 from hotbay import store
-from hotbay.activate import loader
+from hotbay.activate import Proof, loader
 from hotbay.errors import ActivationFailed, HotbayError, NotFound
 from hotbay.follow import in_thread
 from hotbay.model import Kind
@@ -91,7 +91,7 @@ async def test_install_upgrade_deactivate_activate_uninstall(engine: Engine, wor
     await engine.run(Kind.UNINSTALL)
     assert await worker.version() == "404"
     assert names() == set()
-    assert worker.follower.proofs == {"shop": ()}
+    assert worker.follower.proofs == {"shop": Proof()}
 
 
 async def test_every_worker_switches_before_the_operation_says_it_is_done(engine: Engine, worker: Worker) -> None:
@@ -124,7 +124,7 @@ async def test_a_failed_upgrade_leaves_the_old_one_and_nothing_of_the_new(engine
     assert await worker.version() == "1.0.0"
     await until(lambda: not worker.follower._prepared, "the wish was withdrawn")
     assert names() == {before.private}
-    assert worker.follower.proofs["shop"] == ()
+    assert worker.follower.proofs["shop"] == Proof()
 
 
 async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engine, worker: Worker) -> None:

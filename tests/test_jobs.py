@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from engine import Engine, Worker
+from hotbay.activate import Proof
 from hotbay.jobs import Jobs, _pauses
 from hotbay.model import Kind
 from hotbay_sdk.plugin import Mark
@@ -92,7 +93,7 @@ async def test_after_an_upgrade_only_the_new_generations_job_runs(engine: Engine
         await engine.install(version="2.0.0", files={"jobs.py": JOB})
         await until(lambda: runs(engine)[-1].startswith("2.0.0"))
         assert {line.partition(":")[0] for line in await more(engine, 3)} == {"2.0.0"}
-        assert worker.follower.proofs["shop"] == ()
+        assert worker.follower.proofs["shop"] == Proof()
 
 
 async def test_deactivation_ends_jobs_and_leaves_nothing(engine: Engine) -> None:
@@ -103,7 +104,7 @@ async def test_deactivation_ends_jobs_and_leaves_nothing(engine: Engine) -> None
         count = len(runs(engine))
         await until(lambda: not [task for task in asyncio.all_tasks() if task.get_name() == "job shop"])
         assert len(runs(engine)) == count
-        assert worker.follower.proofs["shop"] == ()
+        assert worker.follower.proofs["shop"] == Proof()
 
 
 SLOW = """
@@ -132,7 +133,7 @@ async def test_a_run_that_has_begun_is_finished_before_the_generation_goes(engin
         (data / "go").write_text("")
         await ending
         assert (data / "finished").exists()
-        assert worker.follower.proofs["shop"] == ()
+        assert worker.follower.proofs["shop"] == Proof()
 
 
 async def test_a_run_that_does_not_end_is_ended_at_the_drain_deadline(
@@ -145,7 +146,7 @@ async def test_a_run_that_does_not_end_is_ended_at_the_drain_deadline(
             await engine.install(files={"jobs.py": SLOW})
             await until(lambda: (data / "began").exists())
             await engine.run(Kind.DEACTIVATE)
-            assert worker.follower.proofs["shop"] == ()
+            assert worker.follower.proofs["shop"] == Proof()
     assert not (data / "finished").exists()
     assert "job slow was ended at the drain deadline" in caplog.text
     engine.host.close()

@@ -25,6 +25,7 @@ from hotbay.folders import Folders
 from hotbay.grant import Grant
 from hotbay.heal import restorable, restore_folders, restore_image, restore_rows
 from hotbay.images import Images
+from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import owned_tables
 from hotbay.model import Live
 from hotbay.presence import Lease, Workers, lives, ping, stopped
@@ -202,8 +203,17 @@ def _plugins(patient: Patient) -> Findings:
         elif row.active and strikes is not None:
             mend = "it is tried again at its next use; one success clears it, a second failure leaves it out"
             yield Finding("plugins", WARNING, str(strikes), mend, plugin)
+    yield from _unloading(patient)
     states = [row.state.value for row in patient.rows.values()]
     yield Finding("plugins", OK, f"{states.count('active')} active, {states.count('inactive')} inactive")
+
+
+def _unloading(patient: Patient) -> Findings:
+    leaks = all_leaks(patient.registry)
+    for plugin in leaks:
+        if text := marked(leaks, plugin, patient.settings.leak_limit):
+            mend = "its author finds what holds it there; until then, restart the workers now and then"
+            yield Finding("unloading", WARNING, text, mend, plugin)
 
 
 def _images(patient: Patient) -> Findings:

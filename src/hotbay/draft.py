@@ -18,6 +18,7 @@ from hotbay.bench import grant_for, images_in_use
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.images import Images
+from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import owned_tables
 from hotbay.migrations import read_migrations
 from hotbay.model import Contributions, DataPolicy, Kind, Live, State, Version
@@ -91,9 +92,16 @@ class Drafter:
         temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
-            yield self._draft(request, temporary, ahead)
+            yield self._warned(self._draft(request, temporary, ahead))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _warned(self, draft: Draft) -> Draft:
+        """Leaving a generation that stays in memory costs the host something each time."""
+        text = marked(all_leaks(self.store), draft.plan.plugin, self.settings.leak_limit)
+        if not text or draft.old is None or not draft.old.active:
+            return draft
+        return replace(draft, plan=replace(draft.plan, warnings=(*draft.plan.warnings, text)))
 
     def _draft(self, request: Request, temporary: Path, ahead: bool) -> Draft:
         if request.kind in (Kind.INSTALL, Kind.UPGRADE):

@@ -95,7 +95,7 @@ class Follower(Hub):
         self.passages = Passages()
         self.stalls: Stalls | None = None
         self.loads: dict[str, Loads] = {}
-        self.proofs: dict[str, tuple[str, ...]] = {}
+        self.proofs: dict[str, Proof] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
         self._rows: dict[str, Live] = {}
@@ -374,11 +374,8 @@ class Follower(Hub):
 
     async def _discard(self, generation: Generation) -> Proof:
         await generation.stop()
-        proof: Proof = await generation.unload()
-        self.proofs[generation.plugin] = proof.alive
-        if not proof.clean:
-            alive = ", ".join(proof.alive[:5])
-            log.warning("%s %s is still in memory after unloading: %s", generation.plugin, generation.version, alive)
+        proof = self.proofs[generation.plugin] = await generation.unload()
+        _log_proof(f"{generation.plugin} {generation.version}", proof)
         return proof
 
     # ── candidates: what an operation asks for ────────────────────────────────────────────────────────────────
@@ -499,6 +496,7 @@ class Follower(Hub):
         """What this worker has seen, prepared and serves."""
         servings = self.dispatcher.table.servings
         names = {*servings, *self._prepared, *(name for name, count in self._leaving.items() if count)}
+        names |= self.proofs.keys()
         plugins = {name: self._describe(name, servings.get(name)) for name in sorted(names)}
         seen = int.from_bytes(self.dispatcher.seen or b"\0", "little")
         return Status(
@@ -515,8 +513,10 @@ class Follower(Hub):
     def _describe(self, plugin: str, serving: Serving | None) -> dict[str, Any]:
         said: dict[str, Any] = {
             "leaving": self._leaving.get(plugin, 0),
-            "alive": list(self.proofs.get(plugin, ())),
+            "alive": list(self.proofs[plugin].alive) if plugin in self.proofs else [],
         }
+        if plugin in self.proofs:
+            said["unload"] = self.proofs[plugin].to_json()
         if serving is not None:
             said |= _serving_status(serving)
         if plugin in self._drained:
@@ -527,6 +527,16 @@ class Follower(Hub):
             if ready.generation is not None:
                 said["prepared"]["contributions"] = ready.generation.contributions.to_json()
         return said
+
+
+def _log_proof(what: str, proof: Proof) -> None:
+    if proof.undone:
+        log.info("%s had left behind, and it was taken back: %s", what, ", ".join(proof.undone))
+    if proof.left:
+        log.warning("%s may have left behind: %s", what, ", ".join(proof.left))
+    if not proof.clean:
+        holders = "".join(f"\n  {holder}" for holder in proof.holders[:5])
+        log.warning("%s is still in memory after unloading: %s%s", what, ", ".join(proof.alive[:5]), holders)
 
 
 def _serving_status(serving: Serving) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from hotbay import leaks
 from hotbay.errors import BadInput, NotFound
 from hotbay.journal import RUNNING, get_operation
 from hotbay.meter import Slot, Tally, window
@@ -80,6 +81,15 @@ class Notary:
             mend=wait,
             pending=True,
         )
+
+    def unload(self, operation: int) -> Row | None:
+        """By worker, the proof of each that left a loaded generation in this operation; None without a receipt."""
+        try:
+            workers = self.find(operation)["receipt"]["workers"]
+        except NotFound:
+            return None
+        left = {item["worker"]: (item["passage"] or {}).get("unload") for item in workers}
+        return {worker: proof for worker, proof in left.items() if proof is not None}
 
     def number_of(self, operation: int) -> int:
         """The number of an operation's receipt; 0 when it has none."""
@@ -159,6 +169,7 @@ class Notary:
             receipt: Receipt = plain({"number": number + 1, "previous": previous, "written": now(), **account})
             values = {"number": number + 1, "operation": row["id"], "sha256": digest(receipt), "at": receipt["written"]}
             connection.execute(insert(receipts).values(**values, signed=self.key.sign(receipt)))
+            note_leaks(connection, row, account["workers"])
 
     def _neighbours(self, row: Row) -> tuple[float, float]:
         """When the plugin's operation before this one ended, and the one after it began (`time.monotonic`)."""
@@ -172,6 +183,13 @@ class Notary:
             _times(dict(before))[1] if before is not None else 0.0,
             _times(dict(after))[0] if after is not None else float("inf"),
         )
+
+
+def note_leaks(connection: Connection, row: Row, workers: Iterable[Row]) -> None:
+    """Count what the workers proved when they left the operation's old generation."""
+    told = (item["passage"] for item in workers if item["passage"] is not None)
+    version = (row["plan"]["before"] or {}).get("version", "")
+    leaks.note(connection, row["plugin"], version, row["id"], [said for item in told if (said := item["unload"])])
 
 
 def _last(connection: Connection) -> tuple[int, str]:

@@ -300,11 +300,12 @@ class Drain:
             return "busy" if status.of(bench.plugin).get("leaving") else "done"
 
         said = bench.cohort.gather(left, bench.settings.drain_seconds + 10)
-        alive = {item.pid: found for item in bench.cohort.workers.statuses() if (found := self._alive(item, bench))}
-        return answers(said) | {"alive": {str(pid): names for pid, names in alive.items()}}
-
-    def _alive(self, status: Status, bench: Bench) -> list[str]:
-        return list(status.of(bench.plugin).get("alive", ()))
+        told = {str(item.pid): item.of(bench.plugin) for item in bench.cohort.workers.statuses()}
+        alive = {pid: list(found) for pid, item in told.items() if (found := item.get("alive"))}
+        return answers(said) | {
+            "alive": alive,
+            "unload": {pid: item["unload"] for pid, item in told.items() if "unload" in item},
+        }
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Right of the switch nothing is undone."""

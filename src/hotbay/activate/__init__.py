@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from hotbay.model import Contributions, Route, Version
 from hotbay_sdk.manifest import Manifest
 
+# As many holders a proof tells others of: the rest is held by the same ones, as a rule.
+_TOLD = 5
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -99,7 +101,7 @@ class Proof:
         return {
             "clean": self.clean,
             "alive": list(self.alive),
-            "holders": [holder.to_json() for holder in self.holders],
+            "holders": [holder.to_json() for holder in self.holders[:_TOLD]],
             "undone": list(self.undone),
             "left": list(self.left),
         }

@@ -237,6 +237,9 @@ def _story(outcome: Outcome) -> str:
             lines.append(f"warning: {worker} did not answer in {step['verb']}; it catches up before it serves again")
         for pid, names in step["record"].get("alive", {}).items():
             lines.append(f"warning: process {pid} could not let go of {', '.join(names)}")
+        for pid, proof in step["record"].get("unload", {}).items():
+            for item in proof["holders"]:
+                lines.append(f"  {item['object']} in process {pid}: {' → '.join(item['chain'])}")
     return "\n".join(dict.fromkeys(lines))
 
 

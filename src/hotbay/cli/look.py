@@ -25,13 +25,15 @@ Entry = dict[str, Any]
 @pass_shell
 def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     """List the plugins that are installed, and those that can be."""
+    from hotbay.leaks import all_leaks, marked
     from hotbay.presence import Workers
 
     both, settings = installed == available, shell.settings()
     source = _source(settings)
     offers, problem = _offers(source, strict=available and not installed)
     with shell.registry() as store:
-        rows = [_entry(row, offers) for row in store.all_live().values()]
+        leaks = all_leaks(store)
+        rows = [_entry(row, offers) | {"leak": leaks.get(row.plugin)} for row in store.all_live().values()]
         safe = any(status.safe_mode for status in Workers(settings.run).statuses())
         document: Entry = {"source": source.name, "source_problem": problem, "safe_mode": safe}
         if both or installed:
@@ -43,6 +45,8 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
         shell.note("the server runs in safe mode: no plugin is loaded")
     if problem:
         shell.note(f"warning: the source could not be read: {problem}")
+    for text in filter(None, (marked(leaks, row["id"], settings.leak_limit) for row in rows)):
+        shell.note(f"warning: {text}")
     shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
 
 
@@ -150,6 +154,7 @@ def info(shell: Shell, /, plugin: str) -> None:
 
 def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     from hotbay.bench import grant_for
+    from hotbay.leaks import all_leaks
     from hotbay.migrate import owned_tables
     from hotbay.suspects import Suspects
     from hotbay_sdk.manifest import parse
@@ -159,6 +164,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     found = row.contributions
     return {
         **_entry(row, []),
+        "leak": all_leaks(store).get(row.plugin),
         "image": row.image,
         "grants": list(row.grants),
         "routes": [f"{' '.join(item.methods) or 'WS'} {item.path}" for item in found.routes],
@@ -195,6 +201,7 @@ def _describe(document: Entry) -> str:
             ("version", here.get("version")),
             ("problem", here.get("problem")),
             ("suspicion", "" if here.get("problem") else here.get("suspicion")),
+            ("unloading", _unloading(here.get("leak"))),
             ("available", newest),
             ("requires", ", ".join(manifest.get("requires", ()))),
             ("installed", moment(here.get("installed_at"))),
@@ -204,6 +211,15 @@ def _describe(document: Entry) -> str:
             ("workers", workers),
         ]
     )
+
+
+def _unloading(leak: Entry | None) -> str:
+    if leak is None:
+        return ""
+    first = (
+        f"{leak['version']} stayed in memory, {leak['times']} time(s) in a row, last in operation {leak['operation']}"
+    )
+    return "\n".join([first, *leak["holders"]])
 
 
 def _worker(item: Entry) -> str:

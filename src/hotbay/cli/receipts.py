@@ -104,6 +104,20 @@ def _print_workers(workers: list[Receipt]) -> None:
     click.echo()
     columns = ("WORKER", "STATE", "GENERATION", "FINISHED", "CLOSED", "STILL IN MEMORY", "MEMORY")
     table(columns, (_worker(item) for item in workers))
+    for item in workers:
+        for text in _holders((item["passage"] or {}).get("unload") or {}):
+            click.echo(f"{item['worker']}: {text}")
+
+
+def _holders(unload: Receipt) -> Iterator[str]:
+    """What a worker's proof of unloading has to say beside that all is well."""
+    for item in unload.get("holders", ()):
+        where = f" ({item['file']}:{item['line']})" if item["file"] else ""
+        yield f"{item['object']} is held by {item['holder']}{where}: {' → '.join(item['chain'])}"
+    if undone := unload.get("undone"):
+        yield f"left behind, and taken back: {', '.join(undone)}"
+    if left := unload.get("left"):
+        yield f"may have left behind: {', '.join(left)}"
 
 
 def _worker(item: Receipt) -> tuple[str, ...]:

@@ -32,11 +32,15 @@ def operations(hotbay: Host, plugin: str = "", limit: Limit = 50) -> Response:
 
 @router.get("/operations/{number}")
 def operation(number: int, hotbay: Host) -> Response:
-    """One operation with its plan, steps, result and error."""
+    """One operation with its plan, steps, result and error, and how the workers left the old generation.
+
+    `unload` has each worker's proof; it is None until the receipt is written: some seconds after the old generation's last request.
+    """
     row = journal.get_operation(hotbay.store, number)
     planned = row["plan"].get("steps", [])
     steps = [_step_json(step, planned) for step in row["steps"]]
-    return JSONResponse(operation_json(row) | {"steps": steps, "result": row["result"], "error": row["error"]})
+    told = {"steps": steps, "result": row["result"], "error": row["error"], "unload": hotbay.notary.unload(number)}
+    return JSONResponse(operation_json(row) | told)
 
 
 def operation_json(row: dict[str, Any]) -> dict[str, Any]:

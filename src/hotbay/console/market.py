@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.console import shelf
 from hotbay.console.desk import AddonId, Host, Limit
+from hotbay.leaks import all_leaks
 
 router = APIRouter(tags=["marketplace"])
 
@@ -55,7 +56,7 @@ def addon(addon_id: AddonId, hotbay: Host) -> Response:
         "packages": packages,
         "history": kept,
         "readme": shelf.readme(hotbay, found),
-        "live": shelf.live_json(found.live) if found.live is not None else None,
+        "live": shelf.live_json(found.live, all_leaks(hotbay.store).get(addon_id)) if found.live is not None else None,
     }
     return JSONResponse(body)
 

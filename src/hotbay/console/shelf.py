@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from hotbay.archive import entries
 from hotbay.errors import HotbayError, NotFound
 from hotbay.folders import Folders
+from hotbay.leaks import Leak, all_leaks
 from hotbay.model import Live
 from hotbay.package import LIMITS
 from hotbay.presence import Status
@@ -120,8 +121,8 @@ def _addon(plugin: str, offers: Sequence[Offer], live: Mapping[str, Live]) -> Ad
 # ── what is installed ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def live_json(row: Live) -> dict[str, Any]:
-    """A live row, without what only workers need."""
+def live_json(row: Live, leak: Leak | None = None) -> dict[str, Any]:
+    """A live row, without what only workers need; `leak` is what is known of its unloading."""
     return {
         "id": row.plugin,
         "addon_id": row.plugin,
@@ -137,6 +138,7 @@ def live_json(row: Live) -> dict[str, Any]:
         "installed_at": row.installed_at,
         "updated_at": row.updated_at,
         "problem": row.problem,
+        "leak": leak,
         "has_settings": row.contributions.settings_schema is not None,
         "in_progress": row.candidate is not None,
         "manifest": row.manifest,
@@ -147,11 +149,12 @@ def installed(hotbay: Hotbay) -> dict[str, Any]:
     """The live rows with what each worker and the plugins folder say; and folders that could not be brought in."""
     epoch, rev = hotbay.store.rev()
     live, refusals = hotbay.store.all_live(), hotbay.store.all_refusals()
+    leaks = all_leaks(hotbay.store)
     statuses = hotbay.follower.workers.statuses()
     folders = Folders(hotbay.settings.plugins)
     found = folders.scan()
     rows = [
-        live_json(row)
+        live_json(row, leaks.get(plugin))
         | {
             "workers": [worker_json(status, plugin) for status in statuses],
             "folder": {"name": found[plugin].path.name, "active": found[plugin].active} if plugin in found else None,
