@@ -249,12 +249,14 @@ def test_drain_waits_and_names_what_is_still_alive(host: OfflineHost) -> None:
 
     def leaving(candidate: dict[str, Any] | None) -> dict[str, Any]:
         asked.append(0)
-        return {"leaving": len(asked) < 10, "alive": ["shop.routes"]}
+        return {"leaving": len(asked) < 10, "alive": ["shop.routes"], "unload": {"clean": False}}
 
     with worker(host, leaving), prepared(host, Kind.DEACTIVATE) as bench:
         record = do(bench, "drain")
     assert len(asked) >= 10
-    assert record == {"done": ["w-1"], "late": [], "alive": {str(os.getpid()): ["shop.routes"]}}
+    pid = str(os.getpid())
+    told = {"alive": {pid: ["shop.routes"]}, "unload": {pid: {"clean": False}}}
+    assert record == {"done": ["w-1"], "late": []} | told
 
 
 def test_the_verdict_on_a_workers_word(host: OfflineHost) -> None:

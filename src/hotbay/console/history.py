@@ -34,7 +34,8 @@ def operations(hotbay: Host, plugin: str = "", limit: Limit = 50) -> Response:
 def operation(number: int, hotbay: Host) -> Response:
     """One operation with its plan, steps, result and error, and how the workers left the old generation.
 
-    `unload` has each worker's proof; it is None until the receipt is written: some seconds after the old generation's last request.
+    `unload` has each worker's proof; it is None until the receipt is written: some seconds after the
+    old generation's last request.
     """
     row = journal.get_operation(hotbay.store, number)
     planned = row["plan"].get("steps", [])
