@@ -147,6 +147,13 @@ def submodule(private: str, name: str) -> ModuleType | None:
     return importlib.import_module(f"{private}.{name}")
 
 
+def in_use(folder: str) -> bool:
+    """True while a generation is open whose code is in this folder or below it."""
+    with _lock:
+        places = [str(place) for place, _ in _finder.roots.values()]
+    return any(place == folder or place.startswith(folder + "/") for place in places)
+
+
 def modules(private: str) -> dict[str, ModuleType]:
     """The modules of a generation that are loaded."""
     dotted = private + "."

@@ -20,6 +20,9 @@ from hotbay.activate.owned import Owner
 _TASK_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
 _AT_MOST = 2_000
+_SAYING = ("closed", "is_closed", "_closed")
+# The builtins' types have nothing to close, and what the plugin was given by its host is the host's.
+_NOT_ASKED = ("builtins", "hotbay")
 # References to what one dictionary or list holds and nobody else: that one, a name here, sys.getrefcount's argument.
 _HERE = 3
 
@@ -149,16 +152,11 @@ def _inside(owner: Owner, space: dict[str, Any], key: str) -> Iterator[tuple[Any
 
 
 def _is_open(thing: Any) -> bool:
-    """True for what says that it is not closed, and can be. Classes, modules and functions say nothing."""
+    """True for what a library made that says that it is not closed, and can be. Classes and modules say nothing."""
     kind = type(thing)
-    if kind in (str, int, float, dict, list, tuple) or issubclass(kind, (type, ModuleType)):
+    if kind.__module__.startswith(_NOT_ASKED) or issubclass(kind, (type, ModuleType)):
         return False
     if not (callable(getattr(kind, "close", None)) or callable(getattr(kind, "aclose", None))):
         return False
-    for name in ("closed", "is_closed", "_closed"):
-        said = getattr(thing, name, None)
-        if inspect.iscoroutinefunction(said):
-            return False  # It waits for something: the plugin's own context is such a thing.
-        if said is not None:
-            return not (said() if callable(said) else said)
-    return False
+    said = next((found for name in _SAYING if (found := getattr(thing, name, None)) is not None), None)
+    return said is False

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from hotbay.activate.loader import PREFIX
+from hotbay.activate.loader import PREFIX, in_use
 from hotbay.activate.owned import Owner
 
 _lock = threading.Lock()
@@ -181,8 +181,9 @@ def _filter_text(item: Any) -> str:
 
 
 def _undo_paths(owner: Owner, brought: Brought) -> Iterator[str]:
+    shared = in_use(owner.folder)  # By another generation of the same image, which may have added it as well.
     for item in list(sys.path):
-        if owner.file(item) or (brought.certain and item in brought.paths):
+        if (owner.file(item) and not shared) or (brought.certain and item in brought.paths):
             sys.path.remove(item)
             sys.path_importer_cache.pop(item, None)
             yield f"{item!r} in sys.path"
@@ -202,8 +203,8 @@ def _undo_finders(owner: Owner, brought: Brought) -> Iterator[str]:
 def _undo_modules(owner: Owner, brought: Brought) -> Iterator[str]:
     """Entries under other names than the loader's: aliases of its modules, and modules that were made of its code."""
     for name, module in sys.modules.copy().items():
-        if owner.named(name) or module is None:
-            continue
+        if name.startswith(PREFIX) or module is None:
+            continue  # The loader takes those away; another generation's files may be the same.
         if owner.owns(module) or owner.file(getattr(module, "__file__", None)) or _made_of(owner, module):
             del sys.modules[name]
             yield f"{name!r} in sys.modules"
