@@ -106,6 +106,15 @@ ROWS: dict[str, dict[str, str]] = {
             "by_who.by_chance.kills"
         ),
     },
+    "leak": {
+        "Cycles (an upgrade and a rollback each)": "cycles",
+        "**Memory after the warm-up, grown by MB** (goal: < 10)": "rss_growth_mb",
+        "**Generations alive at the end** (goal: 0)": "alive",
+        "Memory at the start / after the warm-up / at the end, MB": "rss_mb.start rss_mb.warm rss_mb.end",
+        "p50 of requests, first / last tenth, ms": "p50_ms.first_tenth p50_ms.last_tenth",
+        "their ratio (goal: 1)": "latency_ratio",
+        "Requests / failed": "requests failed",
+    },
 }
 
 

@@ -660,3 +660,19 @@ async def test_a_disconnected_clients_cancel_goes_through(desk: Desk) -> None:
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert one.flights == set()
+
+
+async def test_what_a_plugins_router_notes_in_the_scope_is_not_kept_by_the_server() -> None:
+    """A server keeps the scope of a connection's last request until the next one; the route keeps its generation."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["route"] = object()
+        seen.append(scope["path"])
+
+    async def nothing(message: Any = None) -> Any: ...
+
+    scope = {"type": "http", "path": "/api/v1/shop/x", "headers": []}
+    await serving(app).run(scope, nothing, nothing)
+    assert seen == ["/api/v1/shop/x"]
+    assert "route" not in scope

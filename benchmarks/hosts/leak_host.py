@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import tracemalloc
 from collections import Counter
 from types import FunctionType
 from typing import Any
@@ -17,6 +18,7 @@ from app.main import app
 from hotbay.activate.loader import PREFIX
 
 PATH = "/bench/memory"
+_snapshots: list[tracemalloc.Snapshot] = []
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -43,8 +45,17 @@ def _told(query: bytes) -> dict[str, Any]:
     if b"types" in query:
         objects = gc.get_objects()
         told["objects"] = len(objects)
+        if tracemalloc.is_tracing():
+            told["allocated"] = _allocated()
         told["types"] = dict(Counter(f"{type(item).__module__}.{type(item).__qualname__}" for item in objects))
     return told
+
+
+def _allocated() -> list[str]:
+    """Where more is allocated than when this was asked before (`PYTHONTRACEMALLOC=1`)."""
+    fresh = tracemalloc.take_snapshot()
+    older, _snapshots[:] = list(_snapshots), [fresh]
+    return [str(item) for item in fresh.compare_to(older[0], "lineno")[:40]] if older else []
 
 
 class Telling:

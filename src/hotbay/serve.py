@@ -249,7 +249,8 @@ class Serving:
             if generation.app is None:
                 await respond_json(flight.send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
             else:
-                await generation.app(scope, receive, flight.send)
+                # A copy: routers note their route in it, and a server keeps it as long as the connection is idle.
+                await generation.app({**scope}, receive, flight.send)
         except asyncio.CancelledError:
             if not flight.ended or flight.task is None:
                 raise

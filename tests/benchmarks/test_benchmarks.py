@@ -32,6 +32,7 @@ KEYS = {
     "install": ("install_p50_ms", "uninstall_p50_ms"),
     "boot": ("ratio",),
     "stall": ("max_stall_ms",),
+    "leak": ("cycles", "alive", "rss_growth_mb"),
     "soak": ("histories", "operations", "requests", "refused_requests", "failed"),
     "torture": ("kills", "torn", "lost_rows"),
 }
@@ -84,6 +85,12 @@ def test_install_reaches_every_worker_with_no_other_status() -> None:
     answer = tiny("install")
     assert answer["workers"] == 2
     assert answer["other_statuses"] == answer["hello"]["other_statuses"] == []
+
+
+def test_no_generation_stays_in_memory_under_load() -> None:
+    answer = tiny("leak")
+    assert (answer["cycles"], answer["alive"], answer["failed"]) == (3, 0, 0)
+    assert answer["requests"] > 5
 
 
 # ── the arithmetic ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -115,13 +115,13 @@ class _Search:
     def _elsewhere(self, name: str, thing: Any) -> Holder:
         """What no way leads to: it is on the stack of a thread, or held by what only the collector knows."""
         for ident, frame in self.frames.items():
-            at = next((item for item in _stack(frame) if self._on_stack(item, thing)), None)
-            if at is not None:
-                return self._standing(name, ident, at)
+            for item in _stack(frame):
+                if self._on_stack(item, id(thing)):
+                    return self._standing(name, ident, item)
         return self._referred(name, thing)
 
-    def _on_stack(self, frame: FrameType, thing: Any) -> bool:
-        return self.owner.runs(frame) or any(value is thing for value in list(frame.f_locals.values()))
+    def _on_stack(self, frame: FrameType, key: int) -> bool:
+        return self.owner.runs(frame) or any(id(value) == key for value in frame.f_locals.copy().values())
 
     def _standing(self, name: str, ident: int, frame: FrameType) -> Holder:
         thread = next((item for item in threading.enumerate() if item.ident == ident), None)

@@ -40,6 +40,8 @@ class InProcess:
         self.context = context
         self.api_prefix = api_prefix
         self.limits = limits
+        # One proof at a time: a search for holders holds all that it sees, other generations' remains too.
+        self.proving = asyncio.Lock()
 
     def create(self, image: Image) -> InProcessGeneration:
         """A generation with a number of its own, not loaded yet."""
@@ -243,7 +245,8 @@ class InProcessGeneration:
         self.app = self.context = self._mounted = None
         self._runtime.host.release()
         brought, self._brought = self._brought, Brought()
-        proof = await asyncio.to_thread(prove, owner, watched, left, brought, loop)
+        async with self._runtime.proving:
+            proof = await asyncio.to_thread(prove, owner, watched, left, brought, loop)
         return replace(proof, undone=(*undone, *proof.undone))
 
 

@@ -19,7 +19,7 @@ def own_classes(modules: Iterable[ModuleType]) -> list[type]:
     return [
         thing
         for module in modules
-        for thing in list(vars(module).values())
+        for thing in vars(module).copy().values()
         if issubclass(type(thing), type) and vars(thing).get("__module__") == module.__name__
     ]
 

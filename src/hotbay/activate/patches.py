@@ -47,7 +47,7 @@ def remember() -> None:
     """Note the functions and classes of all modules, before any plugin is loaded. Costs milliseconds, once."""
     for name, module in sys.modules.copy().items():
         if name not in _originals and not name.startswith(PREFIX) and hasattr(module, "__dict__"):
-            found = list(vars(module).items())
+            found = vars(module).copy().items()
             _originals[name] = {key: value if callable(value) else _VALUE for key, value in found}
 
 
@@ -79,7 +79,7 @@ def _find(owner: Owner) -> Iterator[Patch | str]:
 
 def _in_module(owner: Owner, name: str, module: Any) -> Iterator[Patch | str]:
     other = name.startswith(PREFIX)
-    for key, value in list(vars(module).items()):
+    for key, value in vars(module).copy().items():
         kind = type(value)
         if kind is FunctionType or kind is MethodType:
             if owner.owns(value):
@@ -96,7 +96,7 @@ def _in_module(owner: Owner, name: str, module: Any) -> Iterator[Patch | str]:
 
 
 def _in_class(owner: Owner, cls: type) -> Iterator[Patch]:
-    for key, value in list(vars(cls).items()):
+    for key, value in vars(cls).copy().items():
         kind = type(value)
         if kind in (FunctionType, staticmethod, classmethod, property) and owner.owns(value):
             yield Patch(cls, key, value)
@@ -119,7 +119,7 @@ def _original(owner: Owner, patch: Patch, spaces: list[dict[str, Any]]) -> Any:
             return before
     inside = getattr(patch.value, "__func__", patch.value)
     kept = [getattr(inside, "__wrapped__", None), *closed_over(inside)]
-    kept += [value for space in spaces for value in list(space.values())]
+    kept += [value for space in spaces for value in space.copy().values()]
     return next((item for item in kept if _fits(owner, patch, item)), _MISSING)
 
 

@@ -58,6 +58,8 @@ class Way:
                     return kind
         if isinstance(self.nodes[0], ModuleType) and self.nodes[0].__name__ == "atexit":
             return "atexit"
+        if isinstance(self.nodes[0], asyncio.AbstractEventLoop):
+            return "loop"
         return "attribute" if isinstance(self.nodes[0], ModuleType) else "signal"
 
     def _place(self) -> tuple[str, int]:
@@ -178,7 +180,7 @@ def _slot(parent: Any, name: str) -> Any:
 
 
 def _key(space: dict[Any, Any], child: Any) -> str:
-    for key, value in list(space.items()):
+    for key, value in space.copy().items():
         if value is child:
             return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{_short(key)}]"
         if key is child:

@@ -17,8 +17,8 @@ from hotbay.activate.threads import giving_way
 
 log = logging.getLogger("hotbay.activate")
 Watched = dict[str, weakref.ref[Any]]
-# Between two collections the loop gets its turn: one may cost 10 ms.
-_BREATH_SECONDS = 0.002
+# Seconds between collections: the loop gets its turn, as one may cost 10 ms.
+_PAUSES = (0.002, 0.002, 0.05, 0.25, 1.0, 0.0)
 
 
 def watch(modules: Mapping[str, ModuleType]) -> Watched:
@@ -26,7 +26,7 @@ def watch(modules: Mapping[str, ModuleType]) -> Watched:
     watched: Watched = {}
     for name, module in modules.items():
         watched[name] = weakref.ref(module)
-        for thing in list(vars(module).values()):
+        for thing in vars(module).copy().values():
             if (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == name:
                 watched[f"{name}.{thing.__qualname__}"] = weakref.ref(thing)
     return watched
@@ -85,12 +85,16 @@ def _again(owner: Owner, watched: Watched, loop: Any) -> holders.Found:
 
 
 def _alive(watched: Watched) -> bool:
-    """Collect; weak dictionaries let go of their keys only when the values have died: generic models need two turns."""
-    for _ in range(3):
+    """Collect, and look; several times.
+
+    Weak dictionaries let go of their keys only when the values have died: generic models need two turns. What a thread
+    or the loop has just finished with is let go of a moment later.
+    """
+    for pause in _PAUSES:
         gc.collect()
         if all(reference() is None for reference in watched.values()):
             return False
-        time.sleep(_BREATH_SECONDS)
+        time.sleep(pause)
     return True
 
 

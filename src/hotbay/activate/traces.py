@@ -33,6 +33,7 @@ class Brought:
     """Entries that carry no mark of their generation, known by the time at which they appeared."""
 
     filters: list[Any] = field(default_factory=list)
+    table: list[Any] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     finders: list[Any] = field(default_factory=list)
     handlers: list[tuple[logging.Logger, logging.Handler]] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Brought:
 
     def forget(self) -> None:
         """Let go of the entries: they may be the generation's."""
+        self.table = []
         for entries in (self.filters, self.paths, self.finders, self.handlers):
             entries.clear()
 
@@ -49,6 +51,7 @@ class Window:
 
     def __init__(self) -> None:
         self.alone = True
+        self._table = warnings.filters
         self._filters = list(warnings.filters)
         self._paths = list(sys.path)
         self._finders = [*sys.meta_path, *sys.path_hooks]
@@ -64,8 +67,11 @@ class Window:
         """What appeared in the meantime."""
         with _lock:
             _open.discard(self)
+        # Another list: some thread is inside of `catch_warnings`, and what it changes is not for good.
+        same = warnings.filters is self._table
         return Brought(
-            [item for item in warnings.filters if item not in self._filters],
+            [item for item in warnings.filters if item not in self._filters] if same else [],
+            cast("list[Any]", self._table) if same else [],
             [item for item in sys.path if item not in self._paths],
             [item for item in (*sys.meta_path, *sys.path_hooks) if not _among(item, self._finders) and not _ours(item)],
             [(logger, item) for logger, item in _handlers() if self._is_new(logger, item)],
@@ -77,7 +83,7 @@ class Window:
         return not known and not _ours(handler) and not isinstance(handler, logging.NullHandler)
 
     def _libraries(self) -> bool:
-        fresh = {name.partition(".")[0] for name in set(sys.modules) - self._modules}
+        fresh = {name.partition(".")[0] for name in set(sys.modules.copy()) - self._modules}
         return any(not name.startswith(PREFIX) and name not in sys.stdlib_module_names for name in fresh)
 
 
@@ -160,11 +166,13 @@ def _handler_text(logger: logging.Logger, handler: logging.Handler) -> str:
 
 
 def _undo_warnings(owner: Owner, brought: Brought) -> Iterator[str]:
-    for item in list(warnings.filters):
-        if owner.owns(item[2]) or (brought.certain and item in brought.filters):
-            cast("list[Any]", warnings.filters).remove(item)
-            _filters_changed()
-            yield f"the warnings filter {_filter_text(item)}"
+    current = cast("list[Any]", warnings.filters)
+    for table in (current, brought.table) if current is not brought.table else (current,):
+        for item in list(table):
+            if owner.owns(item[2]) or (brought.certain and table is brought.table and item in brought.filters):
+                table.remove(item)
+                _filters_changed()
+                yield f"the warnings filter {_filter_text(item)}"
 
 
 def _filters_changed() -> None:
@@ -213,7 +221,7 @@ def _undo_modules(owner: Owner, brought: Brought) -> Iterator[str]:
 def _made_of(owner: Owner, module: Any) -> bool:
     """True for a module without a file that holds things of the generation."""
     space = getattr(module, "__dict__", {})
-    return space.get("__spec__") is None and "__file__" not in space and any(map(owner.owns, list(space.values())))
+    return space.get("__spec__") is None and "__file__" not in space and any(map(owner.owns, space.copy().values()))
 
 
 class _Probe:
