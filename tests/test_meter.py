@@ -176,6 +176,22 @@ def test_what_only_failed_is_counted_in_its_slot() -> None:
     assert [item[2].failed for item in made.slots(began + 3)] == [1, 0]
 
 
+def test_what_was_only_accepted_is_counted_in_its_slot() -> None:
+    made = Meter()
+    began = made.since
+    made.accepted()
+    made.roll(began + 1)
+    assert [item[2].sockets for item in made.slots(began + 2)] == [1, 0]
+
+
+def test_a_slot_across_a_border_counts_where_its_middle_is() -> None:
+    """The mark of a beginning reaches a busy worker a moment after it."""
+    one = tally_of([1_000])
+    slots = [(0.0, 10.4, one), (10.4, 20.0, one)]
+    assert window(slots, 0.0, 10.0).requests == window(slots, 10.0, 20.0).requests == 1
+    assert window(slots, 0.0, 5.0).requests == 0
+
+
 # ── a worker's meters ─────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,9 +18,10 @@ from engine_host import elsewhere, opened, operate_and_die, recover_here, run, s
 from hotbay import journal
 from hotbay.errors import ActivationFailed, HotbayError, NotFound
 from hotbay.model import DataPolicy, Kind
-from hotbay.notary import Notary
+from hotbay.notary import Notary, passages_of
 from hotbay.offline import OfflineHost
 from hotbay.presence import Lease
+from hotbay.readings import Reading
 from hotbay.receipt import FIRST, check_chain, digest, verify
 from hotbay.schema import operations
 from plugs import client, until
@@ -409,3 +410,33 @@ def test_an_operation_that_ends_after_later_ones_is_not_forgotten(tmp_path: Path
         assert notary.pending() == [late]
         assert notary.write_due() == 0
         assert [item["receipt"]["operation"] for item in notary.all()] == [later, late]
+
+
+def test_what_another_one_wrote_meanwhile_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop(tmp_path / "packages", "1.0.0")
+    with opened(tmp_path / "home") as host:
+        monkeypatch.setattr(host.applier.notary, "write_due", lambda: 0)
+        run(host, Kind.INSTALL)
+        one, other = (Notary(host.settings, host.store, host.applier.workers) for _ in range(2))
+        take = one._lease.try_acquire
+
+        def slowly() -> int | None:
+            assert other.write_due() == 0
+            return take()
+
+        monkeypatch.setattr(one._lease, "try_acquire", slowly)
+        assert one.write_due() == 0
+        assert len(one.all()) == 1
+
+
+def test_the_passage_of_an_operation_is_the_first_of_its_kind_after_its_beginning() -> None:
+    passages = tuple(
+        {"plugin": plugin, "revision": revision, "at": at}
+        for plugin, revision, at in (("shop", 0, 50.0), ("mail", 0, 101.0), ("shop", 3, 101.0), ("shop", 0, 102.0))
+    )
+    reading = Reading("w-1", True, passages=(*passages, {"plugin": "shop", "revision": 0, "at": 200.0}))
+    row = {"plugin": "shop", "switched": True, "plan": {"state": "inactive", "clock": {"wall": 100.0}}}
+    assert [item["at"] for item in passages_of(row, reading)] == [102.0]
+    assert passages_of(row | {"switched": False}, reading) == []
+    active = {"state": "active", "row": {"revision": 3}, "clock": {"wall": 100.0}}
+    assert [item["at"] for item in passages_of(row | {"plan": active}, reading)] == [101.0]

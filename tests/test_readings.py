@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine import Engine
 from hotbay.meter import Tally
 from hotbay.presence import Fifo, Status, Workers
 from hotbay.readings import Reading, by_plugin, readings
+from plugs import until
 
 
 @pytest.fixture
@@ -64,15 +66,15 @@ async def test_two_who_ask_at_once_both_get_their_plugins_slots(engine: Engine) 
             assert sum(tally.requests for _, _, tally in found.slots) == {"shop": 1, "mail": 2}[plugin]
 
 
-async def test_a_mark_begins_a_slot(engine: Engine) -> None:
+async def test_a_mark_begins_a_slot(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotbay.follow._SLOT_SECONDS", 3600.0)
     await engine.install()
     async with engine.worker() as worker:
         await worker.version()
         await asyncio.sleep(0.01)
         before = len(worker.follower.meters.of("shop").slots(0.0))
         engine.host.applier.workers.signal("|")
-        while len(worker.follower.meters.of("shop").slots(0.0)) == before:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(worker.follower.meters.of("shop").slots(0.0)) == before + 1)
 
 
 @contextmanager
@@ -93,6 +95,15 @@ def test_who_does_not_answer_in_time_is_told_by_what_he_said_before(tmp_path: Pa
     with silent(workers, os.getpid()):
         (found,) = readings(workers, seconds=0.05)
     assert (found.fresh, found.tallies["shop"]) == (False, Tally({100: 7}))
+
+
+def test_an_answer_to_somebody_else_has_not_the_slots_that_were_asked_for(tmp_path: Path) -> None:
+    workers = Workers(tmp_path)
+    with silent(workers, os.getpid()):
+        workers.write_meters("w-silent", {"at": time.monotonic() + 60, "with": ["mail"], "plugins": {}})
+        assert not readings(workers, "shop", seconds=0.05)[0].fresh
+        assert readings(workers, "mail", seconds=600.0)[0].fresh
+        assert readings(workers, seconds=600.0)[0].fresh
 
 
 def test_who_is_stopped_is_not_waited_for(tmp_path: Path) -> None:

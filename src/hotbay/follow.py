@@ -170,7 +170,7 @@ class Follower(Hub):
             self._wake.set()
 
     async def _follow(self) -> None:
-        rolled = 0.0
+        rolled = time.monotonic()
         while not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
