@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -38,7 +38,7 @@ from hotbay.stalls import Stalls
 from hotbay.store import Changes, Store, version_of
 from hotbay.suspects import Suspects, killer
 from hotbay.timing import timed
-from hotbay.turns import Turns
+from hotbay.turns import Turns, one_first
 from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
@@ -402,8 +402,7 @@ class Follower(Hub):
             await self._discard(older.generation)
         row = Live.from_json(data["row"])
         try:
-            await asyncio.to_thread(self._refuse_killer, data["operation"])
-            generation = await self._make(row, data["operation"])
+            generation = await self._candidate(row, data["operation"])
         except HotbayError as error:
             ready.error = error.to_json()
         except Exception as error:
@@ -414,8 +413,14 @@ class Follower(Hub):
         self._wake.set()
         self._tell()
 
+    async def _candidate(self, row: Live, operation: int) -> Generation:
+        """What an operation asks for; what killed one worker is not loaded in the next one. Raises ActivationFailed."""
+        first = one_first(self.settings.loading, operation, self.settings.ack_seconds)
+        async with first if self.settings.load_one_first else nullcontext():
+            await asyncio.to_thread(self._refuse_killer, operation)
+            return await self._make(row, operation)
+
     def _refuse_killer(self, operation: int) -> None:
-        """What killed one worker is not loaded in the next one. Raises ActivationFailed."""
         strikes = self.suspects.killed_in(operation)
         if strikes is not None:
             raise killer(strikes)

@@ -176,8 +176,9 @@ def refuse_killer(bench: Bench) -> None:
     other, so a mark of a worker that is not there any more is waited for."""
     suspects, deadline = Suspects(bench.settings.loading), time.monotonic() + _DYING_SECONDS
     while (strikes := suspects.killed_in(bench.operation)) is None:
-        there = {status.pid for status in bench.cohort.workers.statuses()}
-        if set(suspects.in_progress(bench.operation)) <= there or time.monotonic() > deadline:
+        busy = set(suspects.in_progress(bench.operation))
+        there = {status.pid for status in bench.cohort.workers.statuses()} if busy else busy
+        if busy <= there or time.monotonic() > deadline:
             return
         time.sleep(_TURN_SECONDS)
     raise killer(strikes)

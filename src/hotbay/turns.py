@@ -1,12 +1,18 @@
-"""Who loads when, in one worker: any number together, or one that is under suspicion alone."""
+"""Who loads when: in one worker any number together, or one that is under suspicion alone; and of several workers one
+before the others, so that what kills its process kills one."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from time import monotonic
 
 _PATIENCE_SECONDS = 5.0
+_POLL_SECONDS = 0.01
 
 
 class Turns:
@@ -37,3 +43,33 @@ class Turns:
             self._alone += by
         else:
             self._together += by
+
+
+@asynccontextmanager
+async def one_first(folder: Path, operation: int, patience: float) -> AsyncIterator[None]:
+    """For the block, be the first worker that loads for an operation, or come after the first one's success.
+
+    The first holds a lock, which the system frees when it dies. Whoever has waited for `patience` seconds goes on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    fd, deadline = os.open(folder / "first", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), monotonic() + patience
+    try:
+        while not _passed(fd, operation) and not _locked(fd) and monotonic() < deadline:  # noqa: ASYNC110 - a lock is no event
+            await asyncio.sleep(_POLL_SECONDS)
+        yield
+        os.pwrite(fd, b"%20d" % operation, 0)
+    finally:
+        os.close(fd)
+
+
+def _passed(fd: int, operation: int) -> bool:
+    """True when some worker has loaded for this operation already."""
+    return os.pread(fd, 20, 0).strip() == b"%d" % operation
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

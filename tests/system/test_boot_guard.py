@@ -235,6 +235,23 @@ def test_an_upgrade_that_kills_a_worker_is_undone_and_not_tried_again(pair: Host
     assert Suspects(pair.home / "run" / "loading").all() == []
 
 
+def test_with_one_worker_going_first_only_that_one_dies(pair: Host, tmp_path: Path) -> None:
+    pair.env["HOTBAY_LOAD_ONE_FIRST"] = "1"
+    pair.offer(tmp_path)
+    pair.start()
+    pair.run(Kind.INSTALL, "bomb")
+    before, seen = pair.pids(), len(pair.imports())
+    assert seen == 2
+    pair.offer(tmp_path, "2.0.0")
+    pair.arm("segfault")
+    with pytest.raises(OperationFailed, match="killed the process"):
+        pair.run(Kind.UPGRADE, "bomb")
+    assert len(pair.imports()) - seen == 1
+    until(lambda: len(pair.statuses()) == 2, 30)
+    assert len(pair.pids() & before) == 1
+    assert pair.codes("/api/v1/bomb") == {200}
+
+
 def test_an_install_through_the_api_that_kills_its_worker_is_undone(pair: Host, tmp_path: Path) -> None:
     pair.start()
     pair.offer(tmp_path)

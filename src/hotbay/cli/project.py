@@ -77,6 +77,9 @@ local_packages = {packages}
 # error_window = 60
 # error_requests = 20
 
+# Load a new version in one worker before the others do, so that one which kills its process kills one.
+# load_one_first = false
+
 # Start without plugins, to deactivate or uninstall what is to blame for a host that does not start.
 # safe_mode = false
 """
