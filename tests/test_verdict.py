@@ -81,6 +81,14 @@ def test_what_rests_needs_no_verdict(registry: Store, suspects: Suspects) -> Non
     assert problem(registry) == ""
 
 
+def test_what_was_put_to_rest_is_left_out_no_longer(registry: Store, suspects: Suspects) -> None:
+    put(registry, state=State.INACTIVE, problem="left out: long ago")
+    strike(suspects)
+    strike(suspects)
+    pronounce(registry, suspects)
+    assert problem(registry) == ""
+
+
 def test_a_success_takes_the_verdict_back(registry: Store, suspects: Suspects) -> None:
     put(registry)
     strike(suspects)
