@@ -80,6 +80,9 @@ local_packages = {packages}
 # Load a new version in one worker before the others do, so that one which kills its process kills one.
 # load_one_first = false
 
+# Mark a plugin of which so many generations stayed in memory after they were left.
+# leak_limit = 3
+
 # Start without plugins, to deactivate or uninstall what is to blame for a host that does not start.
 # safe_mode = false
 """
