@@ -460,3 +460,14 @@ async def test_in_thread_answers_raises_and_gives_up() -> None:
             await in_thread(go.wait, 0.01, "load shop")
     finally:
         go.set()
+
+
+async def test_a_worker_in_a_process_that_goes_on_takes_its_code_with_it(engine: Engine) -> None:
+    made = Worker(engine.host)
+    await made.follower.start()
+    await engine.install()
+    private = made.generation().private
+    assert loader.modules(private)
+    await made.follower.stop(unload=True)
+    assert loader.modules(private) == {}
+    assert made.follower.proofs == {"shop": Proof()}

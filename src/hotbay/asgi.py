@@ -24,7 +24,7 @@ from hotbay.budget import Budgets, Judge
 from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
-from hotbay.console.leaving import server_leaving
+from hotbay.console.leaving import ends_with_server, server_leaving
 from hotbay.documents import Documents
 from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.facts import HOST_ROUTES, gather
@@ -278,7 +278,7 @@ class Hotbay:
         await self.documents.keep(self._undocumented(), delay=0.0)
         if self.follower.stalls is not None:
             await asyncio.to_thread(self.follower.stalls.stop)
-        await self.follower.stop()
+        await self.follower.stop(unload=not ends_with_server())
         self.logs.close()
         self.store.close()  # Its pool opens anew when it is asked again.
 

@@ -45,6 +45,7 @@ log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
 _SLOT_SECONDS = 5.0
 _ODD_SECONDS = 1.0
+_UNLOAD_SECONDS = 2.0
 
 
 class Prepared:
@@ -131,8 +132,12 @@ class Follower(Hub):
         self.keep(self._follow(), "hotbay follow")
         self.keep(self._load_eager(), "hotbay eager plugins")
 
-    async def stop(self) -> None:
-        """Stop serving and leave every generation; the registry is not changed."""
+    async def stop(self, *, unload: bool = False) -> None:
+        """Stop serving and leave every generation; the registry is not changed.
+
+        `unload`: the process goes on without this worker, so the code leaves it as well, while two
+        seconds have not passed.
+        """
         self._stopping = True
         if self._fifo is not None:
             asyncio.get_running_loop().remove_reader(self._fifo.fd)
@@ -142,15 +147,25 @@ class Follower(Hub):
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        until = time.monotonic() + _UNLOAD_SECONDS if unload else 0.0
         for serving in list(self._retired):  # What a task was leaving, or had not begun to when it was cancelled.
             if serving.generation is not None:
                 await serving.drain(1.0)
-                await serving.generation.stop()
+                await self._end(serving.generation, until)
+                serving.generation = None
         for ready in self._prepared.values():
             if ready.generation is not None:
-                await ready.generation.stop()
+                await self._end(ready.generation, until)
+                ready.generation = None
         self._changes.close()
         await asyncio.to_thread(self._vanish)
+
+    async def _end(self, generation: Generation, until: float) -> None:
+        """Stop a generation, and unload it while there is time: nobody should have to wait long for an end."""
+        if time.monotonic() < until:
+            await self._discard(generation)
+        else:
+            await generation.stop()
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
         """Run a task that ends with the worker at the latest."""

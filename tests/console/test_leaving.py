@@ -6,7 +6,7 @@ import asyncio
 
 import uvicorn
 
-from hotbay.console.leaving import server_leaving
+from hotbay.console.leaving import ends_with_server, server_leaving
 
 
 async def app(scope: object, receive: object, send: object) -> None:
@@ -28,8 +28,26 @@ async def test_a_running_server_is_found_also_inside_another_coroutine() -> None
         assert not leaving()
         server.should_exit = True
         assert leaving()
+        assert ends_with_server()
         await task
+
+
+async def test_a_server_in_another_thread_does_not_end_the_process() -> None:
+    told: list[bool] = []
+
+    async def look() -> None:
+        server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="warning"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        server.should_exit = True
+        told.extend((server_leaving()(), ends_with_server()))
+        await task
+
+    await asyncio.to_thread(asyncio.run, look())
+    assert told == [True, False]
 
 
 async def test_without_a_server_nobody_leaves() -> None:
     assert not server_leaving()()
+    assert not ends_with_server()

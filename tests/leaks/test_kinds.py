@@ -91,6 +91,7 @@ NAMED = {
         "class leak.plugin.Worker",
     ),
     "thread_of_the_host": ("thread", 'threading.Thread "host\'s own"', 9, "leak.plugin.work"),
+    "frame": ("thread", "thread 'keeper' in keep.locals.orders[0]", 0, "class leak.plugin.Order"),
     "stubborn_task": ("task", "task 'stubborn'", 11, "leak.plugin.watch"),
     "monkeypatch_class_blind": ("attribute", "the_host.Mailer.check", 8, "leak.plugin.check"),
     "host_cache": ("cache", "the_host.schema_of", 6, "class leak.plugin.Item"),
@@ -179,8 +180,8 @@ async def test_the_rest_is_named(kind: str, unloaded: Any) -> None:
     found = next(item for item in proof.holders if last.endswith(item.object))
     assert found.kind == what
     assert found.holder.startswith(holder)
-    assert found.file == "leak/backend/plugin.py"
-    assert found.line == line
+    assert found.file.endswith("the_host.py" if line == 0 else "leak/backend/plugin.py")
+    assert line in (0, found.line)
     assert last in found.chain[-1]
 
 

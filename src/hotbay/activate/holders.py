@@ -24,7 +24,7 @@ from typing import Any
 from hotbay.activate import Holder
 from hotbay.activate.loader import PREFIX
 from hotbay.activate.owned import Owner
-from hotbay.activate.paths import Way, describe, public
+from hotbay.activate.paths import Standing, Way, describe, public
 
 _SECONDS = 3.0
 _OBJECTS = 600_000
@@ -59,13 +59,14 @@ class _Search:
         self.targets = {id(thing): (name, thing) for name, thing in alive.items()}
         self.frames = sys._current_frames()
         self.frames.pop(threading.get_ident(), None)
+        standing = list(_standings(self.frames))
         self.nodes: list[Any] = []
         self.parents = array("q")
         self.found: dict[int, int] = {}
         self.complete = True
         self._seen: set[int] = {id(alive), id(self.targets), id(self.nodes), id(self.found), id(self.frames)}
         self._seen |= {id(pair) for pair in self.targets.values()}
-        for root in _roots(loop):
+        for root in (*_roots(loop), *standing):
             self._add(root, -1)
 
     def _add(self, thing: Any, parent: int) -> None:
@@ -116,12 +117,9 @@ class _Search:
         """What no way leads to: it is on the stack of a thread, or held by what only the collector knows."""
         for ident, frame in self.frames.items():
             for item in _stack(frame):
-                if self._on_stack(item, id(thing)):
+                if self.owner.runs(item):
                     return self._standing(name, ident, item)
         return self._referred(name, thing)
-
-    def _on_stack(self, frame: FrameType, key: int) -> bool:
-        return self.owner.runs(frame) or any(id(value) == key for value in frame.f_locals.copy().values())
 
     def _standing(self, name: str, ident: int, frame: FrameType) -> Holder:
         thread = next((item for item in threading.enumerate() if item.ident == ident), None)
@@ -142,6 +140,12 @@ class _Search:
                 return Holder(name, "object", texts[0], file, line, (*texts[:1], name))
         why = "something in C code" if self.complete else "something that was not found in the time for searching"
         return Holder(name, "unknown", why, file, line, (f"{sys.getrefcount(thing)} references", name))
+
+
+def _standings(frames: Mapping[int, FrameType]) -> Iterator[Standing]:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, top in frames.items():
+        yield from (Standing(names.get(ident, str(ident)), frame) for frame in _stack(top))
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import sys
 import threading
@@ -20,6 +21,8 @@ from hotbay.activate.owned import Owner
 
 _LONGEST = 16
 _WORDS = 80
+# To a frame's dictionary of names that only the frame has: the frame's, a name here, sys.getrefcount's argument.
+_OWN_REFERENCES = 3
 _CACHE: type = type(lru_cache(lambda: None))
 _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("timer", (threading.Timer, asyncio.TimerHandle)),
@@ -29,6 +32,22 @@ _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("context variable", (contextvars.Context,)),
     ("cache", (_CACHE,)),
 )
+
+
+class Standing:
+    """A function that a thread executes, and what its names stand for just now."""
+
+    def __init__(self, thread: str, frame: FrameType) -> None:
+        self.name = thread
+        self.code = frame.f_code
+        self.line = frame.f_lineno
+        found = frame.f_locals
+        self.locals = found.copy()
+        # Before 3.13, looking makes a dictionary that the frame keeps until it ends: it must not keep what is in it.
+        # One that somebody else has as well came of `locals()`, or is a module's.
+        own = frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(found) <= _OWN_REFERENCES
+        if sys.version_info < (3, 13) and own:
+            found.clear()
 
 
 class Way:
@@ -58,6 +77,8 @@ class Way:
                     return kind
         if isinstance(self.nodes[0], ModuleType) and self.nodes[0].__name__ == "atexit":
             return "atexit"
+        if type(self.nodes[0]) is Standing:
+            return "thread"
         if isinstance(self.nodes[0], asyncio.AbstractEventLoop):
             return "loop"
         return "attribute" if isinstance(self.nodes[0], ModuleType) else "signal"
@@ -97,6 +118,8 @@ class Way:
 def place(owner: Owner, node: Any, frames: Mapping[int, FrameType]) -> tuple[str, int]:
     """Where a thread or task stands in the plugin's code, or where an object of the plugin's is written."""
     kind = type(node)
+    if kind is Standing:
+        return owner.show(node.code.co_filename), node.line
     if issubclass(kind, threading.Thread):
         frame = owner.thread(node, frames.get(node.ident or 0))
         return (owner.show(frame.f_code.co_filename), frame.f_lineno) if frame is not None else ("", 0)
@@ -112,6 +135,8 @@ def place(owner: Owner, node: Any, frames: Mapping[int, FrameType]) -> tuple[str
 def describe(owner: Owner, node: Any) -> str:
     """An object in a few words; runs no code of it."""
     kind = type(node)
+    if kind is Standing:
+        return f"thread {node.name!r} in {node.code.co_qualname}"
     if issubclass(kind, (threading.Thread, logging.Logger)):
         return f"{_type_name(owner, kind)} {node.name!r}"
     if issubclass(kind, asyncio.Task):

@@ -7,6 +7,7 @@ make it wait for ever, so the streams look at the server's own flag and end by t
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,14 @@ def server_leaving() -> Callable[[], bool]:
     """
     server = next((found for task in asyncio.all_tasks() if (found := _server_of(task)) is not None), None)
     return lambda: server is not None and bool(server.should_exit)
+
+
+def ends_with_server() -> bool:
+    """True when this process, as far as one can tell, ends with the server that was asked to stop. On the loop.
+
+    A server in another thread than the main one is somebody's test, or a part of a larger process.
+    """
+    return server_leaving()() and threading.current_thread() is threading.main_thread()
 
 
 def _server_of(task: asyncio.Task[Any]) -> Any:
