@@ -111,6 +111,7 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
         "failed": len(found["failures"]),
         "seconds": round(moments[-1] - moments[0], 1),
         "via": options.via,
+        "arenas": options.arenas or 0,
     }
 
 
@@ -135,6 +136,9 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, help="upgrades, and as many rollbacks (default 1000; quick 40)")
     parser.add_argument("--rate", type=float, default=RATE, help=f"requests a second (default {RATE:g})")
     parser.add_argument("--pause", type=float, default=0.05, help="seconds after each operation (default 0.05)")
+    parser.add_argument(
+        "--arenas", type=int, help="the C library's pools of memory (MALLOC_ARENA_MAX; default: its own)"
+    )
     parser.add_argument("--types", action="store_true", help="show which types of objects became more")
     options = parser.parse_args()
     with temporary("leak") as home:
@@ -145,7 +149,7 @@ def main() -> None:
 
 
 def _host(home: Path, options: argparse.Namespace) -> dict[str, Any]:
-    env = environment(home)
+    env = environment(home, **({"MALLOC_ARENA_MAX": str(options.arenas)} if options.arenas else {}))
     build_packages(home / "modules")
     with served("leak_host:app", HOSTS, env, home / "log", ready="/api/v1/health") as server:
         return run(server, env, options)
