@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from hotbay import store
-from hotbay.errors import NotFound, StateError
+from hotbay.errors import NotFound, StorageError
 from hotbay.model import State, Version
 from hotbay.store import Store
 from rows import live
@@ -73,7 +73,7 @@ def test_every_table_of_hotbay_says_so(registry: Store) -> None:
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "host.db").write_text("not a database at all, but long enough to be taken for one" * 20)
-    with pytest.raises(StateError, match=r"host\.db can't be used"):
+    with pytest.raises(StorageError, match=r"host\.db can.t be used: it is no database, or damaged"):
         Store(tmp_path / "host.db")
 
 

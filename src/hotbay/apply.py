@@ -19,9 +19,10 @@ from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
 from hotbay.cohort import Cohort
 from hotbay.draft import Draft, Drafter, Request
-from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, Superseded
+from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, StorageError, Superseded
 from hotbay.folders import Folders
 from hotbay.images import Images
+from hotbay.mishap import explain, explained
 from hotbay.model import DataPolicy, Kind, Live
 from hotbay.notary import Notary, clock
 from hotbay.plan import Plan
@@ -132,7 +133,7 @@ class Applier:
         Raises LeaseHeld, the refusals of planning, StateError while an operation on this plugin can't be closed, or
         OperationFailed after everything done was undone.
         """
-        with self._lease(request), self._audited(request):
+        with explained(self.settings.database_path), self._lease(request), self._audited(request):
             self.recover()
             refuse_stuck(self.store, request.plugin)
             if unless():
@@ -168,11 +169,21 @@ class Applier:
         except (OperationFailed, Superseded):
             raise
         except HotbayError as error:
-            if "operation" in error.detail:
-                raise
+            if "operation" not in error.detail:
+                self._note_refusal(request, error)
+            raise
+        except Exception as error:
+            refused = explain(error, self.settings.database_path)
+            if refused is not None:
+                self._note_refusal(request, refused)
+            raise
+
+    def _note_refusal(self, request: Request, error: HotbayError) -> None:
+        try:
             with self.store.write() as connection:
                 self._audit(connection, request.kind.value, request.plugin, f"refused: {error.code}", error=error)
-            raise
+        except StorageError as why:
+            log.error("the refusal of %s %s is not in the audit: %s", request.kind.value, request.plugin, why)
 
     def _audit(
         self,
@@ -359,8 +370,12 @@ class Applier:
 
     def recover_at_start(self) -> list[int]:
         """Recover if nobody holds the lease; whoever holds it recovers himself."""
-        with suppress(LeaseHeld), self.lease.hold(0, kind="recovery", plugin="all plugins", actor=self.actor):
-            return self.recover(thorough=True)
+        try:
+            about = {"kind": "recovery", "plugin": "all plugins", "actor": self.actor}
+            with explained(self.settings.database_path), suppress(LeaseHeld), self.lease.hold(0, **about):
+                return self.recover(thorough=True)
+        except StorageError as error:  # It must not keep the host from starting.
+            log.error("what was cut off is not recovered yet: %s", error)
         return []
 
 
@@ -376,6 +391,10 @@ def as_hotbay(error: Exception, verb: str) -> HotbayError:
     """Our own error for anything that a step raised."""
     if isinstance(error, HotbayError):
         return error
+    refused = explain(error)
+    if refused is not None:
+        refused.step = verb
+        return refused
     log.error("step %s failed", verb, exc_info=error)
     mend = "see the server's log; everything done was undone"
     return OperationFailed(f"{verb}: {type(error).__name__}: {error}", mend=mend, step=verb)

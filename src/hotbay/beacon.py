@@ -23,8 +23,10 @@ class Beacon:
         folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(folder / "beacon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(fd).st_size < _SIZE:
-                os.ftruncate(fd, _SIZE)
+            size = os.fstat(fd).st_size
+            if size < _SIZE:
+                # Written, not only made longer: a page that the disk has no room for would kill who writes it.
+                os.pwrite(fd, bytes(_SIZE - size), size)
             self._map = mmap.mmap(fd, _SIZE)
         finally:
             os.close(fd)

@@ -254,9 +254,8 @@ class Drafter:
             given = Path(request.restore)
             file = given / "data.db" if given.is_dir() else given
         else:
-            found = sorted(
-                self.settings.exports.glob(f"{manifest.id}-*/data.db"), key=lambda path: path.stat().st_mtime
-            )
+            # By the operation's number: clocks go back.
+            found = sorted(self.settings.exports.glob(f"{manifest.id}-*/data.db"), key=_operation)
             file = found[-1] if found else self.settings.exports / manifest.id
         if not file.is_file():
             raise NotFound(f"there is no export of {manifest.id} at {file}", mend="look into the exports folder")
@@ -338,6 +337,12 @@ class Drafter:
         shared = images_in_use(self.store) - set(images)
         plan = plans.uninstall(row, request.data, tables, [image for image in images if image not in shared])
         return Draft(plan, row, None)
+
+
+def _operation(export: Path) -> int:
+    """The number at the end of an export's folder; one that somebody named otherwise comes first."""
+    number = export.parent.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _way(plugin: str, live: Mapping[str, Live]) -> Kind:

@@ -22,6 +22,7 @@
     │   └── WorkerTimeout        exit 9   status 504  "worker-timeout"
     ├── Forbidden                exit 10  status 403  "forbidden"
     └── StateError               exit 11  status 500  "state-error"
+        └── StorageError         exit 12  status 507  "storage-error"
 
 The command line exits with `exit_code`, the HTTP API answers with `status` and `code` (problem+json, RFC 9457).
 Codes are stable: scripts may test them.
@@ -201,3 +202,9 @@ class StateError(HotbayError):
     """Hotbay's own state (files, rows) is not readable or contradicts itself."""
 
     exit_code, code = 11, "state-error"
+
+
+class StorageError(StateError):
+    """The disk or the database refused: full, read-only, failing, locked, damaged. What was is as it was."""
+
+    exit_code, status, code = 12, 507, "storage-error"

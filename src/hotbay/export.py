@@ -24,6 +24,7 @@ from hotbay.folder import fsync_dir, make_folder
 from hotbay.grant import Grant, GuardDenied, fold, quote
 from hotbay.guard import guarded_connection_factory
 from hotbay.migrate import Transaction
+from hotbay.mishap import explain
 
 APPLICATION = 0x48424558  # "HBEX", in the file's header
 FORMAT = 1
@@ -79,7 +80,8 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
             temporary.replace(out)
             fsync_dir(out.parent)
     except (sqlite3.Error, OSError) as error:
-        mend = "look at the space and rights of its folder"
+        refused = explain(error, database)
+        mend = refused.mend if refused is not None else "look at the space and rights of its folder"
         raise MigrationFailed(f"can't export {grant.plugin!r} to {out}: {error}", mend=mend) from error
     return ExportInfo(out, tables, rows, size, sha256)
 

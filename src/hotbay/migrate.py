@@ -27,6 +27,7 @@ from hotbay.errors import HotbayError, MigrationFailed, Problem
 from hotbay.grant import Grant, GuardDenied, fold
 from hotbay.guard import GuardedConnection, explain_denials, guarded_connection_factory
 from hotbay.migrations import Migration, Statement, split
+from hotbay.mishap import explain_database
 from hotbay.trespass import inspect_owned, orphans
 
 Result = TypeVar("Result")
@@ -241,7 +242,8 @@ class Migrator:
     def transaction(self) -> Iterator[Transaction]:
         """One write transaction: committed when the block ends and its checks pass, else rolled back.
 
-        Raises MigrationFailed when another writer holds the database longer than `busy_timeout_s` seconds.
+        Raises MigrationFailed when another writer holds the database longer than `busy_timeout_s` seconds, StorageError
+        when the disk or the database refuses.
         """
         raw = self._open()
         try:
@@ -250,10 +252,14 @@ class Migrator:
             transaction.check()
             with raw.lifted():
                 raw.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if raw.in_transaction:
                 with raw.lifted():
                     raw.execute("ROLLBACK")
+            ours = isinstance(error, sqlite3.Error | MigrationFailed)  # Others may be about an export's file.
+            refused = explain_database(error, self.database) if ours else None
+            if refused is not None:
+                raise refused from error
             raise
         finally:
             raw.close()

@@ -20,6 +20,7 @@ from hotbay.facts import gather
 from hotbay.frameworks import FrameworkHost
 from hotbay.guard import plugin_engine
 from hotbay.images import Images
+from hotbay.mishap import explained
 from hotbay.rubbish import clear_rubbish
 from hotbay.settings import Settings
 from hotbay.store import Store, version_of
@@ -125,6 +126,7 @@ def _problem(item: Any) -> Problem:
     return Problem(".".join(str(part) for part in item["loc"]) or "settings", item["msg"])
 
 
+@explained()
 def open_host(
     settings: Settings, actor: str = "cli", progress: Callable[[Progress], None] = lambda progress: None
 ) -> OfflineHost:

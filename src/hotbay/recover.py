@@ -16,9 +16,10 @@ from hotbay import journal, store
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
 from hotbay.documents import Documents
-from hotbay.errors import HotbayError, StateError
+from hotbay.errors import HotbayError, StateError, StorageError
 from hotbay.folders import Folders
 from hotbay.images import Images
+from hotbay.mishap import explain
 from hotbay.model import Live
 from hotbay.plan import Plan
 from hotbay.presence import Workers, lives
@@ -88,9 +89,13 @@ def _try_to_close(writer: Writer, operation: dict[str, Any]) -> bool:
         _close(writer, operation)
     except Exception as error:
         log.exception("operation %s can't be closed; %s waits for that", operation["id"], operation["plugin"])
-        reason = error.message if isinstance(error, HotbayError) else f"{type(error).__name__}: {error}"
-        with writer.store.write() as connection:
-            journal.mark_stuck(connection, operation["id"], {"detail": reason})
+        refused = error if isinstance(error, HotbayError) else explain(error, writer.settings.database_path)
+        reason = refused.message if refused is not None else f"{type(error).__name__}: {error}"
+        try:
+            with writer.store.write() as connection:
+                journal.mark_stuck(connection, operation["id"], {"detail": reason})
+        except StorageError:
+            log.error("why operation %s can't be closed is not written down either", operation["id"])
         writer.beacon.bump()  # Nobody must wait for a switch that it was cut off in.
         return False
     return True

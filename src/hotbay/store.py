@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    ExceptionContext,
     Select,
     create_engine,
     delete,
@@ -27,7 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from hotbay.errors import NotFound, StateError
+from hotbay.errors import NotFound, StateError, StorageError
+from hotbay.mishap import explain_database
 from hotbay.model import Contributions, Live, State, Version
 from hotbay.schema import audit, candidates, ledger, live, meta, metadata, plugin_settings, refusals, versions
 
@@ -39,17 +41,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
+BUSY_SECONDS = 10.0  # How long a transaction waits for that of another program.
+
+
 def sqlite_engine(path: Path) -> Engine:
     """An engine whose `begin()` takes the write lock at once; nothing autocommits behind SQLAlchemy's back."""
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         f"sqlite:///{path}",
-        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 10.0},
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_SECONDS},
     )
 
     @event.listens_for(engine, "connect")
     def _pragmas(raw: sqlite3.Connection, _record: object) -> None:
-        raw.execute("PRAGMA busy_timeout=10000")
+        raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=NORMAL")
 
@@ -59,6 +64,10 @@ def sqlite_engine(path: Path) -> Engine:
         if options.get("hotbay_durable"):
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
         connection.exec_driver_sql("BEGIN" if options.get("hotbay_readonly") else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "handle_error")
+    def _refused(context: ExceptionContext) -> BaseException | None:
+        return explain_database(context.original_exception, path)
 
     @event.listens_for(engine, "checkin")
     def _usual(raw: sqlite3.Connection | None, _record: object) -> None:
@@ -96,6 +105,8 @@ class Store:
                 metadata.create_all(connection)
                 fresh = upsert(meta).values(name="epoch", value=uuid.uuid4().hex)
                 connection.execute(fresh.on_conflict_do_nothing())
+        except StorageError:
+            raise
         except Exception as error:
             raise StateError(
                 f"the database {path} can't be used: {error}",

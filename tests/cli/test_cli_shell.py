@@ -95,10 +95,10 @@ def test_wrong_settings_name_every_one(terminal: Terminal) -> None:
     assert {item["field"] for item in found["problems"]} == {"drain_seconds", "whatever", "api_prefix"}
 
 
-def test_a_broken_database_is_a_state_error(terminal: Terminal) -> None:
+def test_a_broken_database_is_a_storage_error(terminal: Terminal) -> None:
     (terminal.home / "hotbay.db").write_bytes(b"this is no database, but it is long enough to be looked at" * 100)
-    assert terminal.json("list", code=11)["code"] == "state-error"
-    assert "can't be used" in terminal.run("install", "shop", code=11).stderr
+    assert terminal.json("list", code=12)["code"] == "storage-error"
+    assert "can't be used" in terminal.run("install", "shop", code=12).stderr
 
 
 def test_a_reader_that_leaves_is_no_traceback() -> None:
