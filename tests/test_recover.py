@@ -42,6 +42,7 @@ from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.presence import lives
+from hotbay.recover import sweep_marks
 from hotbay.steps import STEPS
 
 KILLED = -9
@@ -443,6 +444,16 @@ def test_nothing_to_recover(world: World) -> None:
     with opened(home) as host:
         assert host.applier.recover_at_start() == []
     assert world.look(home) == world.start("two")
+
+
+def test_half_a_mark_of_a_dead_process_is_swept(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    kept = {f"{os.getpid()}-ab.new", f"{child.pid}-ab.mark"}
+    for name in (*kept, f"{child.pid}-cd.new"):
+        (tmp_path / name).touch()
+    sweep_marks(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_who_lives() -> None:

@@ -62,6 +62,7 @@ def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
     elif thorough and not found:
         sweep_files(writer)
     sweep_staging(writer.settings.staging)
+    sweep_marks(writer.settings.loading)
     writer.workers.sweep()
     return closed
 
@@ -169,6 +170,13 @@ def sweep_files(writer: Writer) -> None:
             writer.images.remove(image)
     writer.images.sweep()
     Documents(writer.settings.documents).sweep(used)
+
+
+def sweep_marks(folder: Path) -> None:
+    """Delete marks of loads (`<process>-….new`) that a killed process had half written; whole ones are evidence."""
+    for path in folder.glob("*.new"):
+        if not lives(path.name.partition("-")[0]):
+            path.unlink(missing_ok=True)
 
 
 def sweep_staging(folder: Path) -> None:
