@@ -38,6 +38,7 @@ from hotbay.model import Live
 from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
 from hotbay.presence import Workers
+from hotbay.rescue import keep_rescuing
 from hotbay.rubbish import clear_rubbish
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
@@ -215,6 +216,7 @@ class Hotbay:
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
         self.follower.keep(self._follow_catalog(), "hotbay catalog")
         self.follower.keep(self._write_receipts(), "hotbay receipts")
+        self.follower.keep(keep_rescuing(self.applier("recovery")), "hotbay rescue")
 
     def _recover(self) -> None:
         """Undo or finish what was cut off, and leave out what killed or hung this host before."""
