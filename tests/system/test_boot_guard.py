@@ -75,6 +75,12 @@ class Host(Server):
     def offer(self, tmp_path: Path, version: str = "1.0.0", **how: Any) -> Path:
         return packed(bomb(tmp_path / f"bomb-{version}", version, **how), self.modules)
 
+    def run(self, kind: Kind, plugin: str = "", **wishes: Any) -> Any:
+        """An operation that waits for workers that are slow, instead of trying the plugin in the test's own process."""
+        applier = self.host.applier
+        applier.settings = applier.settings.model_copy(update={"ack_seconds": 20.0})
+        return super().run(kind, plugin, **wishes)
+
     def again(self) -> None:
         """Start it without waiting for it to serve."""
         command = [sys.executable, "-m", "uvicorn", self.app, "--app-dir", str(self.app_dir), "--port", str(self.port)]
