@@ -64,8 +64,10 @@ def test_the_whole_life_of_the_chatbot_without_a_restart(billing: Server) -> Non
     assert "ai_chatbot" not in billing.registry()
     assert [path.name for path in (billing.home / "plugins").iterdir()] == ["addon_registry.json"]
     assert list((billing.home / "images").iterdir()) == []
-    gone = {"leaving", "alive", "unload"}  # What remains to be told is the proof.
-    until(lambda: all(set(status.of("ai_chatbot")) <= gone for status in billing.statuses()))
+    # What a worker still tells of it is the proof that its code is gone.
+    here = {"revision", "prepared"}
+    until(lambda: not any(here & set(status.of("ai_chatbot")) for status in billing.statuses()))
+    until(lambda: not any(status.of("ai_chatbot").get("leaving") for status in billing.statuses()))
     assert all(not status.of("ai_chatbot").get("alive") for status in billing.statuses())
     assert billing.pids() == pids
 
