@@ -37,6 +37,7 @@ from hotbay.logs import PluginLogs
 from hotbay.model import Live
 from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
+from hotbay.pools import limit_pools
 from hotbay.presence import Workers
 from hotbay.rescue import keep_rescuing
 from hotbay.rubbish import clear_rubbish
@@ -195,6 +196,7 @@ class Hotbay:
         await asyncio.to_thread(self._declare)
         await asyncio.to_thread(self._recover)
         patches.remember()
+        limit_pools(self.settings.memory_pools)
         # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
         # loaded, because a frozen generation would be kept for ever.
         gc.collect()

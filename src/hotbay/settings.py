@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     receipt_seconds: float = Field(5.0, ge=0, le=600)
     keep_versions: int = Field(3, ge=1, le=100)
     leak_limit: int = Field(3, ge=1, le=1000)
+    memory_pools: int = Field(1, ge=0, le=1024)
     watch: bool = True
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True

@@ -42,7 +42,12 @@ def test_every_verb_takes_json_and_says_what_it_does() -> None:
         "uninstall", "pack", "check", "new", "logs", "settings", "audit", "operations", "operation", "doctor",
         "completion",
     }  # fmt: skip
-    for name, verb in commands.commands.items():
+    groups = {name: verb for name, verb in commands.commands.items() if isinstance(verb, click.Group)}
+    assert all(group.help for group in groups.values())
+    inside = {f"{name} {inner}": verb for name, group in groups.items() for inner, verb in group.commands.items()}
+    for name, verb in ({**commands.commands, **inside}).items():
+        if name in groups:
+            continue
         assert isinstance(verb, Verb), name
         assert "--json" in [option for param in verb.params for option in param.opts], name
         assert verb.help, name

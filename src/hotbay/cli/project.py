@@ -83,6 +83,9 @@ local_packages = {packages}
 # Mark a plugin of which so many generations stayed in memory after they were left.
 # leak_limit = 3
 
+# So many pools of memory the C library (glibc) may keep for threads; 0 leaves that to the library.
+# memory_pools = 1
+
 # Start without plugins, to deactivate or uninstall what is to blame for a host that does not start.
 # safe_mode = false
 """
