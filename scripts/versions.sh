@@ -13,5 +13,6 @@ for minor in 12 13; do
   "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[test]'
   echo "== Python 3.$minor"
   "$venv/bin/python" -m pytest -q -p no:cacheprovider tests --ignore=tests/system --ignore=tests/benchmarks \
-    --ignore=tests/examples --ignore=tests/plugins --ignore=tests/cli --ignore=tests/console
+    --ignore=tests/examples --ignore=tests/plugins --ignore=tests/cli --ignore=tests/console \
+    --ignore=tests/torture --ignore=tests/fuzz
 done
