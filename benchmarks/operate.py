@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from harness import ADMIN, PASSWORD, Server, milliseconds
 from hotbay import settings as configuration
 from hotbay.draft import Request
-from hotbay.model import Kind
+from hotbay.model import Kind, Rows
 from hotbay.offline import OfflineHost, open_host
 
 API = "/api/v1/marketplace"
@@ -35,7 +35,8 @@ class Engine:
 
     def run(self, kind: str, plugin: str, version: str = "") -> dict[str, Any]:
         """Do it."""
-        return self.host.applier.run(Request(Kind(kind), plugin, version)).to_json()
+        # What the load writes meanwhile must stay: the code alone goes back.
+        return self.host.applier.run(Request(Kind(kind), plugin, version, rows=Rows.KEEP)).to_json()
 
     def present(self) -> set[int]:
         """The process ids of the workers that are there and have said so."""
@@ -91,6 +92,8 @@ def request_for(kind: str, plugin: str, version: str = "") -> tuple[str, str, di
         return "DELETE", f"{API}/uninstall/{plugin}", None
     if kind in ("activate", "deactivate"):
         return "POST", f"{API}/toggle/{plugin}", {"enabled": kind == "activate"}
+    if kind == "rollback":
+        return "POST", f"{API}/rollback/{plugin}", {**named, "data": "keep"}
     return "POST", f"{API}/{kind}/{plugin}", named
 
 

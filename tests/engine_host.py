@@ -142,8 +142,18 @@ def state(host: OfflineHost) -> dict[str, Any]:
         "registry": {name: {key: entry[key] for key in entry if key not in _TIMES} for name, entry in registry.items()},
         "staging": sorted(tree(settings.staging)),
         "exports": sorted(exports),
+        "backups": backups(settings),
         "data": tree(settings.data),
     }
+
+
+def backups(settings: Settings) -> list[tuple[Any, ...]]:
+    """The backups: their rows, and the files below their folder, which must fit together."""
+    names = ("plugin", "version", "image", "reason", "operation", "folder", "counts", "restored_by")
+    found = {row["folder"]: row for row in rows(settings.database_path, "hotbay_backups")}
+    there = {path.name for path in settings.backups.iterdir()} if settings.backups.is_dir() else set()
+    assert there == set(found)
+    return [tuple(found[folder][name] for name in names) for folder in sorted(found)]
 
 
 def seen(host: OfflineHost) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def test_a_rollback_needs_the_image(host: OfflineHost) -> None:
     made = draft(host, Kind.ROLLBACK)
     assert made.row is not None
     assert (made.row.image, made.row.contributions) == (first.image, first.contributions)
-    assert list(steps(made)) == ["stage", "shelve", "start", "switch", "publish"]
+    assert list(steps(made)) == ["stage", "shelve", "hold", "backup", "restore", "start", "switch", "publish"]
     host.images.remove(first.image)
     with pytest.raises(NotFound, match="no version before"):
         draft(host, Kind.ROLLBACK)
@@ -186,7 +186,7 @@ def test_an_uninstall_names_tables_and_all_images(host: OfflineHost) -> None:
     run(host, Kind.UPGRADE)
     made = draft(host, Kind.UNINSTALL, data=DataPolicy.PURGE)
     assert made.row is None
-    assert made.plan.warnings == ("rows of shop_items, shop_notes are lost",)
+    assert made.plan.warnings == ("rows of shop_items, shop_notes are lost; a backup stays until it is deleted",)
     assert steps(made)["prune"] == {"images": host.images.all(), "data": True}
 
 

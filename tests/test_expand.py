@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine_host import TWO, do, opened, prepared, query, run, seen, shop
-from hotbay.expand import backup_file
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost
 from hotbay.steps import STEPS
@@ -41,18 +40,6 @@ def test_an_export_keeps_the_links_in_the_plugins_own_folder(host: OfflineHost) 
     with prepared(host, Kind.UNINSTALL) as bench:
         folder = Path(do(bench, "export")["folder"])
     assert (folder / "files" / "link").readlink() == Path("elsewhere")
-
-
-def test_a_backup_that_was_cut_off_is_deleted(host: OfflineHost) -> None:
-    before = seen(host)
-    with prepared(host, Kind.UPGRADE) as bench:
-        backup = backup_file(bench)
-        backup.parent.mkdir(exist_ok=True)
-        backup.with_name(f".{backup.name}.x2_y3.part").touch()
-        STEPS["expand"].undo(bench, {})
-        assert list(backup.parent.iterdir()) == []
-        backup.parent.rmdir()
-    assert seen(host) == before
 
 
 def test_expand_runs_what_is_new_and_leaves_what_another_operation_ran(host: OfflineHost) -> None:

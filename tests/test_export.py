@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hotbay.errors import BadInput, Conflict, MigrationFailed
-from hotbay.export import export_data, read_export, restore_data
+from hotbay.export import export_data, read_export
 from hotbay.grant import Grant, quote
 from hotbay.migrate import Migrator, owned_tables
+from hotbay.restore import restore_data
 from sqlite_host import GRANT, contents, make_host
 from test_migrate import kill_when_ready
 

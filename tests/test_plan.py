@@ -142,7 +142,7 @@ def test_uninstall_by_policy() -> None:
     assert (export.before is not None, export.after, export.state) == (True, None, None)
     purge = plans.uninstall(live(), DataPolicy.PURGE, tables, images)
     assert "export" not in verbs(purge)
-    assert purge.warnings == ("rows of shop_items are lost",)
+    assert purge.warnings == ("rows of shop_items are lost; a backup stays until it is deleted",)
     assert "drop shop_items" in str(purge)
     keep = plans.uninstall(live(), DataPolicy.KEEP, tables, images)
     params = {step.verb: step.params for step in keep.steps}

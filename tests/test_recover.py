@@ -61,16 +61,29 @@ class Case:
 NARROW = {"0001_initial.up": ITEMS + ROW, "0002_less.up": "ALTER TABLE shop_items DROP COLUMN name;"}
 CASES = {
     "install": Case("empty", Kind.INSTALL, ("stage", "shelve", "expand", "start", "switch", "publish")),
-    "upgrade": Case("one", Kind.UPGRADE, ("stage", "shelve", "expand", "start", "switch", "publish", "prune")),
+    "upgrade": Case(
+        "one", Kind.UPGRADE, ("stage", "shelve", "backup", "expand", "start", "switch", "publish", "prune")
+    ),
     "deactivate": Case("one", Kind.DEACTIVATE, ("switch", "publish", "drain")),
     "activate": Case("resting", Kind.ACTIVATE, ("start", "switch", "publish")),
-    "rollback": Case("two", Kind.ROLLBACK, ("stage", "shelve", "start", "switch", "publish")),
+    "rollback": Case(
+        "two",
+        Kind.ROLLBACK,
+        ("stage", "shelve", "hold", "backup", "restore", "start", "switch", "publish"),
+        {"accept_loss": True},
+    ),
+    "restore": Case(
+        "two",
+        Kind.RESTORE,
+        ("hold", "backup", "restore", "expand", "start", "switch", "publish"),
+        {"accept_loss": True},
+    ),
     "uninstall": Case("two", Kind.UNINSTALL, ("hold", "export", "switch", "drain", "publish", "prune")),
 }
-EXCLUSIVE = ("stage", "shelve", "hold", "expand", "start", "switch", "publish", "prune")
+EXCLUSIVE = ("stage", "shelve", "hold", "backup", "expand", "start", "switch", "publish", "prune")
 CASES["exclusive"] = Case("one", Kind.UPGRADE, EXCLUSIVE, {"version": "1.2.0rc1"})
 CRASHES = [(name, verb) for name, case in CASES.items() for verb in case.verbs if name != "exclusive"]
-CRASHES += [("exclusive", verb) for verb in ("hold", "expand", "start", "switch", "publish")]
+CRASHES += [("exclusive", verb) for verb in ("hold", "backup", "expand", "start", "switch", "publish")]
 
 
 class World:
@@ -201,6 +214,9 @@ INSIDE = [
     ("upgrade", "hotbay.journal:close_operation", "before", True),
     ("deactivate", "hotbay.journal:mark_switched", "after", False),
     ("activate", "hotbay.folders:Folders.publish", "before", True),
+    ("upgrade", "hotbay.preserve:record_backup", "after", False),
+    ("rollback", "hotbay.preserve:put_back", "after", False),
+    ("rollback", "hotbay.preserve:mark_restored", "after", False),
     ("rollback", "hotbay.journal:mark_switched", "after", False),
     ("uninstall", "shutil:copytree", "after", False),
     ("uninstall", "hotbay.store:remove_live", "after", False),
@@ -266,6 +282,8 @@ def recover_and_die(home: Path, verb: str, moment: str) -> None:
         ("install", "start", "expand"),
         ("install", "start", "stage"),
         ("upgrade", "start", "expand"),
+        ("rollback", "start", "restore"),
+        ("rollback", "restore", "backup"),
         ("upgrade", "publish", "publish"),
         ("uninstall", "export", "export"),
         ("uninstall", "drain", "prune"),
@@ -403,7 +421,7 @@ def test_undoing_goes_backwards(world: World) -> None:
     host = open_host(settings_for(home), progress=seen.append)
     host.applier.recover_at_start()
     host.close()
-    undone = ["start", "expand", "hold", "shelve", "stage"]
+    undone = ["start", "expand", "backup", "hold", "shelve", "stage"]
     assert [(item.verb, item.state) for item in seen] == [(verb, "undone") for verb in undone]
 
 

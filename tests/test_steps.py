@@ -41,7 +41,7 @@ def test_what_stands_left_of_the_switch_can_be_undone_from_anywhere(host: Offlin
     before = seen(host)
     with prepared(host, Kind.UPGRADE) as bench:
         left = [step for step in bench.plan.steps if not step.right and step.verb != "switch"]
-        assert [step.verb for step in left] == ["stage", "shelve", "expand", "start"]
+        assert [step.verb for step in left] == ["stage", "shelve", "backup", "expand", "start"]
         for step in left:  # an undo before its step did anything
             STEPS[step.verb].undo(bench, {})
         assert seen(host) == before

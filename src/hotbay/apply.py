@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hotbay import journal, store
+from hotbay.backups import Backup, get_backup, remove_backup
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
 from hotbay.cohort import Cohort
@@ -230,7 +231,7 @@ class Applier:
         # Tables that were there before it came (`uninstall --data keep`) stay.
         fresh = all(row["operation"] == outcome.operation for row in self.store.applied(plugin))
         data = DataPolicy.PURGE if fresh else DataPolicy.KEEP
-        with self.drafter.draft(Request(back, plugin, data=data)) as draft:
+        with self.drafter.draft(Request(back, plugin, data=data, fresh=fresh)) as draft:
             self._execute(draft, lambda number: None)
 
     # ── one operation ─────────────────────────────────────────────────────────────────────────────────────────
@@ -361,6 +362,17 @@ class Applier:
         self.progress(
             Progress(bench.operation, plan.kind.value, plan.plugin, verb, state, seq, total, seconds, summary)
         )
+
+    # ── backups ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def delete_backup(self, number: int) -> Backup:
+        """Delete a backup for ever; in the audit. Raises NotFound, LeaseHeld."""
+        with self.lease.hold(self.settings.lease_seconds, kind="deleting", plugin=f"backup {number}", actor=self.actor):
+            found = get_backup(self.store, number)
+            remove_backup(self.settings, self.store, found)
+            with self.store.write() as connection:
+                self._audit(connection, f"delete backup {number}", found.plugin, "done")
+        return found
 
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import plan as plans
+from hotbay.backups import Backup, choose_backup, get_backup, list_backups
 from hotbay.bench import grant_for, images_in_use
+from hotbay.compare import preview
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.images import Images
 from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import owned_tables
-from hotbay.migrations import read_migrations
-from hotbay.model import Contributions, DataPolicy, Kind, Live, State, Version
+from hotbay.migrations import lint, read_migrations
+from hotbay.model import Contributions, DataPolicy, Kind, Live, Rows, State, Version
 from hotbay.plan import Plan
+from hotbay.preserve import refuse_loss
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
+from hotbay.restore import refuse_changed
 from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
 from hotbay.store import Store, now
@@ -36,7 +40,10 @@ class Request:
     """What somebody wants. Only some fields matter to each kind of operation.
 
     `file` is an uploaded archive, `folder` a folder of the folder registry, `sha256` the hash that the caller expects,
-    `restore` an export's folder or file, `wait` how long to wait for the lease (seconds; None: as configured).
+    `restore` an export's folder or file or a backup's number, `backup` the backup to put in place (`latest` too),
+    `rows` what going back does with the rows, `accept_loss` whether those written since may be lost, `fresh` that
+    what goes came in this very go and needs no backup, `wait` how long to wait for the lease (seconds; None: as
+    configured).
     """
 
     kind: Kind
@@ -50,6 +57,10 @@ class Request:
     inactive: bool = False
     with_requirements: bool = False
     force: bool = False
+    backup: str = ""
+    rows: Rows = Rows.RESTORE
+    accept_loss: bool = False
+    fresh: bool = False
     wait: float | None = None
 
 
@@ -113,7 +124,9 @@ class Drafter:
         makers: dict[Kind, Callable[[Request, Live, Mapping[str, Live]], Draft]] = {
             Kind.ACTIVATE: partial(self._activate, ahead=ahead),
             Kind.DEACTIVATE: self._deactivate,
-            Kind.ROLLBACK: self._rollback,
+            Kind.ROLLBACK: partial(self._rollback, ahead=ahead),
+            Kind.BACKUP: self._back_up,
+            Kind.RESTORE: partial(self._restore, ahead=ahead),
             Kind.UNINSTALL: self._uninstall,
         }
         return makers[request.kind](request, row, live)
@@ -144,6 +157,7 @@ class Drafter:
             expand=params,
             start=self._fresh(target.plugin, old),
             older=request.force,
+            backup=self._needs_backup(manifest, old, live, pending),
         )
         row = self._row(manifest, target, state, old)
         return Draft(plan, old, row, package.root)
@@ -250,7 +264,9 @@ class Drafter:
                 )
 
     def _export_file(self, request: Request, manifest: Manifest) -> Path:
-        if request.restore != "latest":
+        if request.restore.isdigit():
+            file = get_backup(self.store, int(request.restore)).file(self.settings)
+        elif request.restore != "latest":
             given = Path(request.restore)
             file = given / "data.db" if given.is_dir() else given
         else:
@@ -307,15 +323,91 @@ class Drafter:
     def _changed(self, row: Live, state: State) -> Live:
         return replace(row, state=state, revision=row.revision + 1, updated_at=now(), problem="", candidate=None)
 
-    def _rollback(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+    def _rollback(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
         older = self._older(request, row)
         manifest = parse(older["manifest"])
         resolve(manifest, live, self.facts(), {})
         target = Version(row.plugin, older["version"], older["sha256"], older["image"], older["source"])
-        fresh = self._fresh(row.plugin, row)
-        plan = plans.bring(Kind.ROLLBACK, target, row, state=row.state, permissions=manifest.permissions, start=fresh)
+        backup = self._backup_for(request, target, manifest, row, live)
+        plan = plans.bring(
+            Kind.ROLLBACK,
+            target,
+            row,
+            state=row.state,
+            permissions=manifest.permissions,
+            start=self._fresh(row.plugin, row),
+            restore=restoring(request, backup) if backup else None,
+        )
+        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
         back = self._row(manifest, target, row.state, row)
         return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
+
+    def _backup_for(
+        self, request: Request, target: Version, manifest: Manifest, row: Live, live: Mapping[str, Live]
+    ) -> Backup | None:
+        """The rows that belong to the older code: those of the moment in which it was left. None: they stay."""
+        if request.rows is Rows.KEEP:
+            refuse_stranded(self.images, row, target, self.store)
+            return None
+        found = [item for item in list_backups(self.store, row.plugin) if item.image == target.image]
+        if found:
+            return found[0]
+        if self._tables(manifest, row, live) or self.store.applied(row.plugin):
+            raise Refused(
+                f"there is no backup of the rows of {row.plugin} {target.version}",
+                mend="`--data keep` takes the code back alone and leaves the rows as they are",
+            )
+        return None
+
+    def _needs_backup(self, manifest: Manifest, old: Live | None, live: Mapping[str, Live], pending: list[str]) -> bool:
+        """Where there is a way back, or rows that change; what was kept and stays as it is needs none."""
+        if old is None:
+            return bool(pending and self._tables(manifest, old, live))
+        return bool(pending or self._tables(manifest, old, live))
+
+    def _tables(self, manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> list[str]:
+        """The plugin's tables that are there, by the manifest that is to be and the one that is."""
+        listed = parse(old.manifest).database.tables if old is not None else ()
+        grant = grant_for(manifest, live)
+        return owned_tables(self.settings.database_path, replace(grant, tables=grant.tables | frozenset(listed)))
+
+    def _lost(
+        self, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
+    ) -> dict[str, dict[str, int]]:
+        """What was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
+        if request.accept_loss and not ahead:
+            return {}  # It is counted when requests are held: then the numbers are right.
+        grant = grant_for(parse(row.manifest), live)
+        grant = replace(grant, tables=grant.tables | frozenset(backup.tables))
+        file = backup.file(self.settings)
+        refuse_changed(file, backup.sha256)
+        loss = preview(self.settings.database_path, file, grant)
+        if not ahead:
+            refuse_loss(row.plugin, loss, request.rows)
+        return loss.to_json(request.rows)
+
+    def _back_up(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
+        return Draft(plans.back_up(row), row, None)
+
+    def _restore(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
+        backup = choose_backup(self.store, row.plugin, request.backup or "latest")
+        root = self.images.path(row.image)
+        scripts = read_migrations(root)
+        unknown = backup.migrations - {item.number for item in scripts} - {0}
+        if unknown:
+            raise Refused(
+                f"backup {backup.id} is of {row.plugin} {backup.version}, whose tables {row.version} does not know",
+                mend=f"upgrade to {backup.version} first, or `hotbay rollback {row.plugin} --version {backup.version}`",
+            )
+        pending = [f"{item.number:04d}_{item.name}" for item in scripts if item.number not in backup.migrations]
+        addon = has_addon(root) and 0 not in backup.migrations
+        if addon:
+            pending.append("the addon's own tables")
+        plan = plans.restore(
+            row, restoring(request, backup), migrations=pending, expand={"addon": True} if addon else {}
+        )
+        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead))
+        return Draft(plan, row, self._changed(row, row.state))
 
     def _older(self, request: Request, row: Live) -> dict[str, Any]:
         found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]
@@ -335,7 +427,13 @@ class Drafter:
         tables = owned_tables(self.settings.database_path, grant_for(parse(row.manifest), live))
         images = sorted({row.image, *(item["image"] for item in self.store.history(row.plugin))})
         shared = images_in_use(self.store) - set(images)
-        plan = plans.uninstall(row, request.data, tables, [image for image in images if image not in shared])
+        plan = plans.uninstall(
+            row,
+            request.data,
+            tables,
+            [image for image in images if image not in shared],
+            backup=not request.fresh,
+        )
         return Draft(plan, row, None)
 
 
@@ -343,6 +441,25 @@ def _operation(export: Path) -> int:
     """The number at the end of an export's folder; one that somebody named otherwise comes first."""
     number = export.parent.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
+
+
+def restoring(request: Request, backup: Backup) -> dict[str, Any]:
+    """The parameters of the step that puts a backup's rows in place."""
+    return {"backup": backup.id, "rows": request.rows.value, "accept_loss": request.accept_loss}
+
+
+def refuse_stranded(images: Images, row: Live, target: Version, registry: Store) -> None:
+    """Raise Refused when the older code could not live with tables that have changed since."""
+    known = {item.number for item in read_migrations(images.path(target.image))}
+    done = {item["number"] for item in registry.applied(row.plugin)} - known
+    scripts = [item for item in read_migrations(images.path(row.image)) if item.number in done]
+    problems = tuple(problem for item in scripts for problem in lint(item))
+    if problems:
+        raise Refused(
+            f"{row.plugin} {target.version} can't live with the tables of {row.version}",
+            mend="roll back code and rows: leave --data keep away",
+            problems=problems,
+        )
 
 
 def _way(plugin: str, live: Mapping[str, Live]) -> Kind:

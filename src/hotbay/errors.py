@@ -10,7 +10,8 @@
     ├── Refused                  exit 5   status 409  "refused"
     │   ├── Conflict             exit 5   status 409  "conflict"
     │   ├── Unresolvable         exit 5   status 409  "unresolvable"
-    │   └── Superseded           exit 5   status 409  "superseded"
+    │   ├── Superseded           exit 5   status 409  "superseded"
+    │   └── LosesRows            exit 5   status 409  "loses-rows"
     ├── NotVerified              exit 6   status 422  "not-verified"
     ├── LeaseHeld                exit 7   status 409  "lease-held"
     ├── SourceError              exit 8   status 502  "source-error"
@@ -136,6 +137,12 @@ class Superseded(Refused):
     """What was asked for is no longer what is wanted: somebody else changed it meanwhile."""
 
     code = "superseded"
+
+
+class LosesRows(Refused):
+    """Rows that were written since a backup would be lost, and nobody agreed to that; `lost` has their numbers."""
+
+    code = "loses-rows"
 
 
 class NotVerified(HotbayError):

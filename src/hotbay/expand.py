@@ -1,28 +1,26 @@
-"""The steps that change a plugin's tables and folder before the switch, or keep them: expand and export."""
+"""The step that changes a plugin's tables before the switch: expand."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from hotbay import store
+from hotbay.backups import backup_of
 from hotbay.bench import Bench, Record, image_of
 from hotbay.catalogue import inverse
 from hotbay.errors import MigrationFailed
-from hotbay.export import export_data, restore_data
-from hotbay.folder import fsync_tree, leftovers, make_folder
-from hotbay.grant import Grant
+from hotbay.folder import fsync_tree, make_folder
 from hotbay.migrate import Applied, Migrator, Transaction
 from hotbay.migrations import Migration, read_migrations
-from hotbay_sdk.manifest import parse
+from hotbay.preserve import LEDGER, put_back, undisturbed, wide_grant
+from hotbay.restore import restore_data
 
 ADDON = 0  # The ledger's number for what a seed 002 addon class created itself.
-_LEDGER = ("number", "name", "checksum", "down", "undo")
 
 
 class Expand:
@@ -34,15 +32,12 @@ class Expand:
         """Restore rows if asked, run what is pending, and write the ledger in the same transaction."""
         folder = bench.images.path(params["image"])
         known = {row["number"] for row in bench.store.applied(bench.plugin)}
-        held = any(step.verb == "hold" for step in bench.plan.steps)
-        if held:
-            export_data(bench.settings.database_path, wide_grant(bench), backup_file(bench), meta={})
         with bench.migrator().transaction() as transaction:
             if params.get("restore"):
                 known |= self._restore(bench, transaction, Path(params["restore"]))
             pending = [item for item in read_migrations(folder) if item.number not in known]
             applied = transaction.apply(pending)
-            if known and not held:
+            if known and not undisturbed(bench):
                 refuse_irreversible(applied)
             rows = [ledger_row(item.migration, item.undo) for item in applied]
             if params.get("addon") and ADDON not in known:
@@ -61,7 +56,7 @@ class Expand:
 
     def _restore(self, bench: Bench, transaction: Transaction, file: Path) -> set[int]:
         meta = restore_data(file, transaction)
-        rows = [{key: row[key] for key in _LEDGER} for row in meta.get("ledger", ())]
+        rows = [{key: row[key] for key in LEDGER} for row in meta.get("ledger", ())]
         transaction.trusted(lambda connection: self._write(connection, bench, rows))
         settings = meta.get("settings", {})
         if any(settings.values()):
@@ -97,18 +92,18 @@ class Expand:
                 store.forget_settings(connection, bench.plugin)
         if any(step.params.get("files") for step in bench.plan.steps):
             shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
-        for path in (backup_file(bench), *leftovers(backup_file(bench))):
-            path.unlink(missing_ok=True)
 
     def _take_back(self, bench: Bench, rows: list[Record], mine: list[Record]) -> None:
-        backup = backup_file(bench)
+        """Exactly as it was where nobody wrote meanwhile; else what was added goes, and what was written stays."""
+        backup = backup_of(bench.store, bench.operation)
         with Migrator(bench.settings.database_path, wide_grant(bench)).transaction() as transaction:
-            if backup.exists() or len(mine) == len(rows):
+            if backup is not None and undisturbed(bench):
+                put_back(bench, transaction, backup)
+                return
+            if len(mine) == len(rows):
                 transaction.drop_owned()
             else:
                 revert(transaction, mine)
-            if backup.exists():
-                restore_data(backup, transaction)
             numbers = [row["number"] for row in mine]
             transaction.trusted(lambda connection: store.forget_migrations(connection, bench.plugin, numbers))
 
@@ -124,18 +119,6 @@ def ledger_row(migration: Migration, undo: tuple[str, ...] | None) -> Record:
     }
 
 
-def backup_file(bench: Bench) -> Path:
-    """Where the plugin's tables are kept while its requests are held: until the switch, or until they are back."""
-    return bench.settings.exports / f".backup-{bench.operation}.db"
-
-
-def wide_grant(bench: Bench) -> Grant:
-    """The tables of the new version and of the old one."""
-    grant = bench.migrator().grant
-    listed = parse(bench.old.manifest).database.tables if bench.old is not None else ()
-    return replace(grant, tables=grant.tables | frozenset(listed))
-
-
 def refuse_irreversible(applied: Sequence[Applied]) -> None:
     """Without a way back, a version that does not start would leave the old one with tables that it can't use."""
     for item in applied:
@@ -147,39 +130,14 @@ def refuse_irreversible(applied: Sequence[Applied]) -> None:
 
 
 def revert(transaction: Transaction, rows: list[Record]) -> None:
-    """Undo migrations as the ledger remembers them, and what an addon made after them."""
+    """Undo migrations as the ledger remembers them, and what an addon made after them.
+
+    What was computed from the catalogue is exact and comes before the author's down script, which may do more.
+    """
     addon = [row for row in rows if row["number"] == ADDON and row["undo"] is not None]
     real = [*(row for row in rows if row["number"] != ADDON), *addon]
-    migrations = [Migration(row["number"], row["name"], "", row["down"], row["checksum"]) for row in real]
+    migrations = [
+        Migration(row["number"], row["name"], "", row["down"] if row["undo"] is None else None, row["checksum"])
+        for row in real
+    ]
     transaction.revert(migrations, undo={row["number"]: row["undo"] for row in real})
-
-
-class Export:
-    """The plugin's rows and its own folder, in a place of their own, before they go."""
-
-    verb = "export"
-
-    def do(self, bench: Bench, params: Record) -> Record:
-        """Write the file that `install --restore` reads."""
-        folder = self._folder(bench)
-        make_folder(folder)
-        ledger = [{key: row[key] for key in _LEDGER} for row in bench.store.applied(bench.plugin)]
-        version = bench.plan.before.version if bench.plan.before else ""
-        plain, secrets = bench.store.read_settings(bench.plugin)
-        settings = {"data": plain, "secrets": secrets}
-        meta = {"plugin": bench.plugin, "version": version, "ledger": ledger, "settings": settings, "at": store.now()}
-        info = export_data(bench.settings.database_path, bench.migrator().grant, folder / "data.db", meta=meta)
-        own = bench.settings.data / bench.plugin
-        if own.is_dir():
-            shutil.copytree(own, folder / "files", symlinks=True)
-            fsync_tree(folder)  # The switch makes this the only copy.
-        bench.notes["export"] = str(folder)
-        return {"folder": str(folder), "rows": info.rows, "bytes": info.bytes, "sha256": info.sha256}
-
-    def _folder(self, bench: Bench) -> Path:
-        version = bench.plan.before.version if bench.plan.before else "0"
-        return bench.settings.exports / f"{bench.plugin}-{version}-{bench.operation}"
-
-    def undo(self, bench: Bench, record: Record) -> None:
-        """Delete the file: the rows stay where they are."""
-        shutil.rmtree(self._folder(bench), ignore_errors=True)

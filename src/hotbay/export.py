@@ -1,9 +1,12 @@
 """A plugin's data in one file: an SQLite database that any SQLite tool opens, and that restores exactly.
 
-Each exported table is a plain table of the same name without constraints, so that values are kept as they
-are. `hotbay_export_meta` holds one JSON document, `hotbay_export_object` the statements that make the schema,
-`hotbay_export_counter` the AUTOINCREMENT counters. Rows travel in batches; nothing is held in memory whole.
+Each exported table is a plain table of the same name, without types and constraints, so that values are kept as they
+are; only its row number is declared. `hotbay_export_meta` holds one JSON document, `hotbay_export_object` the
+statements that make the schema, `hotbay_export_counter` the AUTOINCREMENT counters. SQLite itself carries the rows from
+file to file (ATTACH): a million take less than a second, and none is held in memory.
 """
+
+# ruff: noqa: S608 - every name in a statement is quoted, and every value bound
 
 from __future__ import annotations
 
@@ -19,41 +22,54 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.catalogue import Catalogue, Entry, read_catalogue
-from hotbay.errors import BadInput, Conflict, MigrationFailed
+from hotbay.errors import BadInput, MigrationFailed
 from hotbay.folder import fsync_dir, make_folder
-from hotbay.grant import Grant, GuardDenied, fold, quote
-from hotbay.guard import guarded_connection_factory
-from hotbay.migrate import Transaction
+from hotbay.grant import Grant, fold, quote
 from hotbay.mishap import explain
 
 APPLICATION = 0x48424558  # "HBEX", in the file's header
 FORMAT = 1
-BATCH = 500
+SIDE = "hotbay_side"
 ROWID = "hotbay_rowid"
 LAYOUT = (
-    "CREATE TABLE hotbay_export_meta (document TEXT NOT NULL)",
-    "CREATE TABLE hotbay_export_object (position INTEGER PRIMARY KEY, kind TEXT, name TEXT, tbl TEXT, sql TEXT)",
-    "CREATE TABLE hotbay_export_counter (name TEXT, seq INTEGER)",
+    f"CREATE TABLE {SIDE}.hotbay_export_meta (document TEXT NOT NULL)",
+    f"CREATE TABLE {SIDE}.hotbay_export_object "
+    "(position INTEGER PRIMARY KEY, kind TEXT, name TEXT, tbl TEXT, sql TEXT)",
+    f"CREATE TABLE {SIDE}.hotbay_export_counter (name TEXT, seq INTEGER)",
 )
 
 
 @dataclass(frozen=True)
 class ExportInfo:
-    """What was written: the file, its tables and rows, its size in bytes and its SHA-256 (hex)."""
+    """What was written: the file, how many rows of which table, its size in bytes and its SHA-256 (hex)."""
 
     path: Path
-    tables: int
-    rows: int
+    counts: Mapping[str, int]
     bytes: int
     sha256: str
+
+    @property
+    def tables(self) -> int:
+        """How many tables."""
+        return len(self.counts)
+
+    @property
+    def rows(self) -> int:
+        """How many rows in all."""
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A table's stored columns, and the name by which its row number can be had (empty: it has none to keep)."""
+    """A table's stored columns, and the name by which its row number can be had (empty: it has none to keep).
+
+    `keys` are the columns of its primary key, `alias` is True where that is the row number itself.
+    """
 
     columns: tuple[str, ...]
     rowid: str
+    keys: tuple[str, ...] = ()
+    alias: bool = False
 
     @property
     def names(self) -> str:
@@ -61,9 +77,15 @@ class Shape:
         return ", ".join([*([self.rowid] if self.rowid else []), *map(quote, self.columns)])
 
     @property
-    def marks(self) -> str:
-        """One ? a column."""
-        return ", ".join("?" * (len(self.columns) + bool(self.rowid)))
+    def kept(self) -> list[str]:
+        """What the columns are called in an export."""
+        return [*([ROWID] if self.rowid else []), *self.columns]
+
+    @property
+    def declared(self) -> str:
+        """The columns of the export's table for CREATE TABLE."""
+        number = ROWID if self.rowid else self.keys[0] if self.alias else ""
+        return ", ".join(quote(name) + (" INTEGER PRIMARY KEY" if name == number else "") for name in self.kept)
 
 
 def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, Any]) -> ExportInfo:
@@ -74,8 +96,7 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
     """
     try:
         with _beside(out) as temporary:
-            with closing(sqlite3.connect(temporary, isolation_level=None)) as target:
-                tables, rows = _fill(database, grant, target, {**meta, "plugin": grant.plugin})
+            counts = _fill(database, grant, temporary, {**meta, "plugin": grant.plugin})
             sha256, size = _seal(temporary), temporary.stat().st_size
             temporary.replace(out)
             fsync_dir(out.parent)
@@ -83,7 +104,7 @@ def export_data(database: Path, grant: Grant, out: Path, *, meta: Mapping[str, A
         refused = explain(error, database)
         mend = refused.mend if refused is not None else "look at the space and rights of its folder"
         raise MigrationFailed(f"can't export {grant.plugin!r} to {out}: {error}", mend=mend) from error
-    return ExportInfo(out, tables, rows, size, sha256)
+    return ExportInfo(out, counts, size, sha256)
 
 
 @contextmanager
@@ -106,89 +127,93 @@ def _seal(path: Path) -> str:
     return digest
 
 
-def _fill(database: Path, grant: Grant, target: sqlite3.Connection, meta: Mapping[str, Any]) -> tuple[int, int]:
-    for sql in ("PRAGMA journal_mode=OFF", f"PRAGMA application_id={APPLICATION}", f"PRAGMA user_version={FORMAT}"):
-        target.execute(sql)
-    target.execute("BEGIN")
-    for sql in LAYOUT:
-        target.execute(sql)
-    target.execute("INSERT INTO hotbay_export_meta VALUES (?)", (json.dumps(meta, ensure_ascii=False),))
-    with _snapshot(database, grant) as (source, catalogue):
+def _fill(database: Path, grant: Grant, file: Path, meta: Mapping[str, Any]) -> dict[str, int]:
+    """Write all that is the plugin's into an empty file; how many rows each of its tables has."""
+    with _snapshot(database, grant, file) as (source, catalogue):
+        for sql in LAYOUT:
+            source.execute(sql)
+        source.execute(f"INSERT INTO {SIDE}.hotbay_export_meta VALUES (?)", (json.dumps(meta, ensure_ascii=False),))
         owned = catalogue.owned(grant)
-        _write_schema(target, owned, catalogue, grant)
-        stored = [one for one in owned if one.kind == "table" and not one.virtual]
-        rows = sum(_copy_out(source, target, table.name) for table in stored)
-    target.execute("COMMIT")
-    return sum(fold(table.name) not in catalogue.hidden for table in owned if table.kind == "table"), rows
+        _write_schema(source, owned, catalogue, grant)
+        stored = [one.name for one in owned if one.kind == "table" and not one.virtual]
+        rows = {name: _copy_out(source, name) for name in stored}
+        source.execute("COMMIT")
+    # What FTS5 keeps of a virtual table's rows counts for that table; without content there is nothing to count.
+    content = {fold(name): count for name, count in rows.items()}
+    virtual = {one.name: content.get(f"{fold(one.name)}_content", 0) for one in owned if one.virtual}
+    return {name: count for name, count in rows.items() if fold(name) not in catalogue.hidden} | virtual
 
 
 @contextmanager
-def _snapshot(database: Path, grant: Grant) -> Iterator[tuple[sqlite3.Connection, Catalogue]]:
-    """A guarded connection that sees the database as of one moment, and the catalogue of that moment."""
-    factory = guarded_connection_factory(grant)
-    with closing(sqlite3.connect(database, timeout=30, factory=factory)) as source:
-        with source.lifted():
-            source.execute("BEGIN")
-            catalogue = read_catalogue(source)
-        source.refresh()
-        yield source, catalogue
+def _snapshot(database: Path, grant: Grant, file: Path) -> Iterator[tuple[sqlite3.Connection, Catalogue]]:
+    """A connection that sees the database as of one moment, with `file` beside it, and the catalogue of that moment.
+
+    All that runs on it is ours and names only the plugin's tables, so it needs no guard.
+    """
+    with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as source:
+        source.execute("PRAGMA trusted_schema=OFF")
+        source.execute(f"ATTACH ? AS {SIDE}", (str(file),))
+        for setting in (
+            "journal_mode=OFF",
+            "synchronous=OFF",
+            f"application_id={APPLICATION}",
+            f"user_version={FORMAT}",
+        ):
+            source.execute(f"PRAGMA {SIDE}.{setting}")
+        source.execute("BEGIN")
+        yield source, read_catalogue(source)
 
 
-def _write_schema(target: sqlite3.Connection, owned: list[Entry], catalogue: Catalogue, grant: Grant) -> None:
+def _write_schema(source: sqlite3.Connection, owned: list[Entry], catalogue: Catalogue, grant: Grant) -> None:
     made = [one for one in owned if one.sql and fold(one.name) not in catalogue.hidden]
-    target.executemany(
-        "INSERT INTO hotbay_export_object (kind, name, tbl, sql) VALUES (?, ?, ?, ?)",
+    source.executemany(
+        f"INSERT INTO {SIDE}.hotbay_export_object (kind, name, tbl, sql) VALUES (?, ?, ?, ?)",
         [(one.kind, one.name, one.table, one.sql) for one in made],
     )
-    target.executemany(
-        "INSERT INTO hotbay_export_counter VALUES (?, ?)",
+    source.executemany(
+        f"INSERT INTO {SIDE}.hotbay_export_counter VALUES (?, ?)",
         [(name, seq) for name, values in catalogue.counters.items() if grant.owns(name) for seq in values],
     )
 
 
 def shape(connection: sqlite3.Connection, table: str) -> Shape:
-    """What of a table is stored: its columns without the generated ones, and its row number's name."""
-    rows = connection.execute(f"PRAGMA table_xinfo({quote(table)})").fetchall()
+    """What of a table is stored: its columns without the generated ones, its row number's name, and its key."""
+    name = quote(table)
+    rows = connection.execute(f"PRAGMA main.table_xinfo({name})").fetchall()
     every = {fold(row[1]) for row in rows}
     columns = tuple(row[1] for row in rows if row[6] == 0)
-    keys = [row for row in rows if row[5]]
-    alias = len(keys) == 1 and fold(keys[0][2]) == "integer"
-    free = next((name for name in ("rowid", "_rowid_", "oid") if name not in every), "")
-    return Shape(columns, "" if alias or not free or not _has_rowid(connection, table, free) else free)
+    keys = tuple(row[1] for row in sorted((row for row in rows if row[5]), key=lambda row: row[5]))
+    indexed = any(row[3] == "pk" for row in connection.execute(f"PRAGMA main.index_list({name})"))
+    free = next((word for word in ("rowid", "_rowid_", "oid") if word not in every), "")
+    # A key without an index of its own is the row number. WITHOUT ROWID tables and INTEGER PRIMARY KEY DESC have one.
+    alias = bool(keys) and not indexed
+    return Shape(columns, "" if alias or not free or not _has_rowid(connection, table, free) else free, keys, alias)
 
 
 def _has_rowid(connection: sqlite3.Connection, table: str, name: str) -> bool:
     try:
-        connection.execute(f"SELECT {name} FROM {quote(table)} LIMIT 0")  # noqa: S608 - names are quoted
+        connection.execute(f"SELECT {name} FROM main.{quote(table)} LIMIT 0")
     except sqlite3.OperationalError:
         return False
     return True
 
 
-def _copy_out(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
-    form = shape(source, table)
-    kept = [*([ROWID] if form.rowid else []), *form.columns]
-    target.execute(f"CREATE TABLE {quote(table)} ({', '.join(map(quote, kept))})")
-    rows = source.execute(f"SELECT {form.names} FROM {quote(table)}")  # noqa: S608 - names are quoted
-    return _pour(rows, target, f"INSERT INTO {quote(table)} VALUES ({form.marks})")  # noqa: S608 - names are quoted
-
-
-def _pour(rows: sqlite3.Cursor, target: sqlite3.Connection, insert: str) -> int:
-    count = 0
-    while batch := rows.fetchmany(BATCH):
-        target.executemany(insert, batch)
-        count += len(batch)
-    return count
+def _copy_out(source: sqlite3.Connection, table: str) -> int:
+    form, name = shape(source, table), quote(table)
+    source.execute(f"CREATE TABLE {SIDE}.{name} ({form.declared})")
+    copied = source.execute(f"INSERT INTO {SIDE}.{name} SELECT {form.names} FROM main.{name}")
+    return copied.rowcount
 
 
 def read_export(file: Path) -> dict[str, Any]:
     """The meta document of an export. Raises BadInput when the file is none, or damaged."""
-    with _opened(file) as source:
-        return _meta(source, file)
+    with opened(file) as source:
+        return read_meta(source, file)
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+def opened(file: Path, *, sound: bool = False) -> Iterator[sqlite3.Connection]:
+    """An export, read-only; `sound` when its hash was compared already. Raises BadInput."""
     mend = "give a file that uninstall has exported"
     try:
         uri = f"{file.resolve(strict=True).as_uri()}?mode=ro"
@@ -197,7 +222,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
             marks = [source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
             if marks != [APPLICATION, FORMAT]:
                 raise BadInput(f"{file} is no export of Hotbay, format {FORMAT}", mend=mend)
-            if (found := source.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+            if not sound and (found := source.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
                 raise BadInput(f"{file} is damaged: {found}", mend=mend)
             yield source
     except FileNotFoundError as error:
@@ -206,7 +231,8 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         raise BadInput(f"{file} can't be read as an export: {error}", mend=mend) from error
 
 
-def _meta(source: sqlite3.Connection, file: Path) -> dict[str, Any]:
+def read_meta(source: sqlite3.Connection, file: Path) -> dict[str, Any]:
+    """The meta document of an open export. Raises BadInput."""
     row = source.execute("SELECT document FROM hotbay_export_meta").fetchone()
     try:
         document = json.loads(row[0])
@@ -215,88 +241,3 @@ def _meta(source: sqlite3.Connection, file: Path) -> dict[str, Any]:
     except (TypeError, KeyError, ValueError):
         pass
     raise BadInput(f"{file} does not say of which plugin it is", mend="give a file that uninstall has exported")
-
-
-def restore_data(file: Path, transaction: Transaction) -> dict[str, Any]:
-    """Make the exported tables again, with their rows, in a migration's transaction; returns the meta
-    document.
-
-    Triggers come last, so none fires. Raises BadInput for a file that is no (or another plugin's) export,
-    Conflict when a table is there already, MigrationFailed when its schema or rows don't go in.
-    """
-    with _opened(file) as source:
-        meta = _meta(source, file)
-        plugin = transaction.grant.plugin
-        if meta["plugin"] != plugin:
-            raise BadInput(f"{file} is an export of {meta['plugin']!r}, not of {plugin!r}")
-        objects = [
-            Entry(*row)
-            for row in source.execute("SELECT kind, name, tbl, sql FROM hotbay_export_object ORDER BY position")
-        ]
-        _refuse_existing(objects, transaction)
-        _restore(source, objects, transaction, file)
-    return meta
-
-
-def _refuse_existing(objects: list[Entry], transaction: Transaction) -> None:
-    there = transaction.catalogue().by_key
-    names = [one.name for one in objects if one.kind == "table" and one.key in there]
-    if names:
-        mend = "uninstall the plugin with its data first, or install it without --restore"
-        raise Conflict(f"tables are there already: {', '.join(names)}", mend=mend)
-
-
-def _restore(source: sqlite3.Connection, objects: list[Entry], transaction: Transaction, file: Path) -> None:
-    tables = [one for one in objects if one.kind == "table"]
-    stored = [row[0] for row in source.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")]
-    try:
-        for entry in sorted(tables, key=lambda one: one.virtual):
-            _make(entry, transaction)
-        for name in stored:
-            if not fold(name).startswith(("hotbay_", "sqlite_")):
-                _copy_in(source, transaction, name)
-        _restore_counters(source, transaction, {fold(one.name): one.name for one in tables})
-        for kind in ("index", "view", "trigger"):
-            for entry in (one for one in objects if one.kind == kind):
-                _make(entry, transaction)
-    except GuardDenied as error:
-        raise MigrationFailed(f"{file} does not go in: {error.message}", mend=error.mend) from error
-    except sqlite3.Error as error:
-        raise MigrationFailed(f"{file} does not go in: {error}") from error
-
-
-def _make(entry: Entry, transaction: Transaction) -> None:
-    if not (entry.sql or "").lstrip()[:6].upper() == "CREATE":
-        raise MigrationFailed(f"the export's {entry.kind} {entry.name} has no CREATE statement")
-    transaction.execute(entry.sql or "")
-    transaction.raw.refresh()
-
-
-def _copy_in(source: sqlite3.Connection, transaction: Transaction, table: str) -> None:
-    form = shape(transaction.raw, table)
-    name = quote(table)
-    wanted = [*([ROWID] if form.rowid else []), *form.columns]
-    kept = ", ".join(map(quote, wanted))
-    # An unknown name in double quotes is a text to SQLite: a column that is missing must not become its own name.
-    there = [row[1] for row in source.execute(f"PRAGMA table_xinfo({name})")]
-    if there != wanted:
-        raise MigrationFailed(f"the export's table {table} has columns {there}, its schema {wanted}")
-    # FTS5 has put its first rows into its own tables; the exported ones are the whole truth.
-    transaction.execute(f"DELETE FROM {name}")  # noqa: S608 - names are quoted
-    rows = source.execute(f"SELECT {kept} FROM {name}")  # noqa: S608 - names are quoted
-    _pour(rows, transaction.raw, f"INSERT INTO {name} ({form.names}) VALUES ({form.marks})")  # noqa: S608 - names are quoted
-
-
-def _restore_counters(source: sqlite3.Connection, transaction: Transaction, names: Mapping[str, str]) -> None:
-    counters = source.execute("SELECT name, seq FROM hotbay_export_counter").fetchall()
-    with transaction.raw.lifted():
-        for name, seq in counters:
-            if fold(str(name)) not in names:
-                raise MigrationFailed(f"the export has a counter for {name}, which is none of its tables")
-            set_counter(transaction.raw, names[fold(str(name))], seq)
-
-
-def set_counter(connection: sqlite3.Connection, table: str, seq: int) -> None:
-    """Set a table's AUTOINCREMENT counter on an unguarded (or lifted) connection."""
-    if not connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (seq, table)).rowcount:
-        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, seq))

@@ -35,10 +35,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Applied:
-    """A migration that ran, and the statements that undo it when it has no down script (None: nobody knows)."""
+    """A migration that ran, and the statements that undo it when it has no down script (None: nobody knows).
+
+    `changed` are the tables that were there before and whose rows it may have changed: then nobody knows.
+    """
 
     migration: Migration
     undo: tuple[str, ...] | None
+    changed: tuple[str, ...] = ()
 
 
 class Transaction:
@@ -48,7 +52,7 @@ class Transaction:
         self.raw = raw
         self.grant = grant
         with raw.lifted():
-            self._baseline = read_catalogue(raw)
+            self._baseline = self._start = read_catalogue(raw)
             self._orphans = orphans(raw, self._baseline, grant)
         self._engine: Engine | None = None
         self._undo: dict[int, tuple[str, ...] | None] = {}
@@ -59,11 +63,28 @@ class Transaction:
 
     def _apply(self, migration: Migration) -> Applied:
         before = self.catalogue()
+        self.raw.rules.written.clear()
         for statement in split(migration.up, migration.up_file):
             self._execute(statement, migration.up_file)
-        undo = inverse(before, self.catalogue())
+        changed = self.rows_changed()
+        undo = None if changed else inverse(before, self.catalogue())
         self._undo[migration.number] = None if undo is None else tuple(undo)
-        return Applied(migration, self._undo[migration.number])
+        return Applied(migration, self._undo[migration.number], changed)
+
+    def rows_changed(self) -> tuple[str, ...]:
+        """The plugin's tables from before this transaction whose rows the statements since `apply` may have changed.
+
+        SQLite itself says so when it compiles them, triggers too. Columns that are new are no rows from before.
+        """
+        tables = {fold(one.name) for one in self._start.entries if one.kind in ("table", "view")}
+        found = {
+            table
+            for table, column in self.raw.rules.written
+            if table in tables
+            and self.grant.owns(table, self._start.fts)
+            and not (column and column not in map(fold, self._start.columns.get(table, (column,))))
+        }
+        return tuple(sorted(found))
 
     def revert(
         self, migrations: Sequence[Migration], *, undo: Mapping[int, Sequence[str] | None] | None = None

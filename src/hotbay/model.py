@@ -23,6 +23,8 @@ class Kind(StrEnum):
     UPGRADE = "upgrade"
     ROLLBACK = "rollback"
     UNINSTALL = "uninstall"
+    BACKUP = "backup"
+    RESTORE = "restore"
 
 
 class DataPolicy(StrEnum):
@@ -31,6 +33,14 @@ class DataPolicy(StrEnum):
     KEEP = "keep"
     EXPORT = "export"
     PURGE = "purge"
+
+
+class Rows(StrEnum):
+    """What going back does with the rows: as the backup has them, so with those added since, or as they are now."""
+
+    RESTORE = "restore"
+    MERGE = "merge"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)

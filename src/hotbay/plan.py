@@ -13,7 +13,7 @@ from typing import Any
 from packaging.version import Version as Number
 
 from hotbay.errors import Refused
-from hotbay.model import DataPolicy, Kind, Live, State, Version
+from hotbay.model import DataPolicy, Kind, Live, Rows, State, Version
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,14 @@ class Plan:
     steps: tuple[Step, ...]
     permissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    lost: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [self.title, *(f"  {number}. {step.summary}" for number, step in enumerate(self.steps, 1))]
         lines += [f"  permission: {name}" for name in self.permissions]
+        for table, numbers in self.lost.items():
+            told = ", ".join(f"{count} {what}" for what, count in numbers.items())
+            lines.append(f"  rows lost: {table}: {told} since the backup")
         return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
 
     @property
@@ -66,6 +70,7 @@ class Plan:
             steps=tuple(Step(**step) for step in data["steps"]),
             permissions=tuple(data["permissions"]),
             warnings=tuple(data["warnings"]),
+            lost=data.get("lost", {}),
         )
 
 
@@ -84,20 +89,26 @@ def bring(
     expand: dict[str, Any] | None = None,
     start: dict[str, Any] | None = None,
     older: bool = False,
+    backup: bool = False,
+    restore: dict[str, Any] | None = None,
 ) -> Plan:
     """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
 
     `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` and `start`
     add parameters to those steps; `shelve` is False when the plugin's folder has the content already; `older` allows
-    an older version. Raises Refused when the kind does not fit the live row.
+    an older version. `backup` keeps the rows as they are before anything changes them; `restore` has the parameters of
+    that step, which puts those of another backup in their place.
+
+    Raises Refused when the kind does not fit the live row.
     """
     _fits(kind, target, live, older=older)
     image = {"image": target.image}
     steps = [Step("stage", f"unpack and byte-compile {target.version} beside what serves", image)]
     if shelve:
         steps.append(Step("shelve", f"copy {target.version} beside the plugin's folder", image))
-    if exclusive and migrations and live is not None:
+    if live is not None and (restore or (exclusive and migrations)):
         steps.append(Step("hold", "hold the plugin's requests while its tables change"))
+    steps += _rows(backup, restore)
     if migrations:
         steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
     steps.append(Step("start", "start and check it in every worker", image | (start or {})))
@@ -107,6 +118,15 @@ def bring(
         steps.append(Step("prune", f"delete {len(prune)} old image(s)", {"images": list(prune)}, right=True))
     before = None if live is None else Version(live.plugin, live.version, live.sha256, live.image, live.source)
     return Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
+
+
+def _rows(backup: bool, restore: dict[str, Any] | None) -> list[Step]:
+    """Keep the rows as they are, and put others in their place."""
+    steps = [Step("backup", "back up its rows")] if backup or restore else []
+    if restore:
+        more = " and keep the rows that were added since" if restore.get("rows") == Rows.MERGE else ""
+        steps.append(Step("restore", f"put the rows of backup {restore['backup']} in place{more}", restore))
+    return steps
 
 
 def _switch_text(target: Version, live: Live | None, state: State) -> str:
@@ -165,11 +185,15 @@ def deactivate(live: Live) -> Plan:
     return _here(Kind.DEACTIVATE, live, State.INACTIVE, steps)
 
 
-def uninstall(live: Live, policy: DataPolicy, tables: Sequence[str], images: Sequence[str]) -> Plan:
+def uninstall(
+    live: Live, policy: DataPolicy, tables: Sequence[str], images: Sequence[str], *, backup: bool = True
+) -> Plan:
     """Remove a plugin. Requests wait while its rows are written to a file and its tables go."""
     steps = [Step("hold", "hold the plugin's requests and let those in flight end")]
     if policy is DataPolicy.EXPORT and tables:
         steps.append(Step("export", f"write the rows of {', '.join(tables)} to a file"))
+    if policy is DataPolicy.PURGE and tables and backup:
+        steps.append(Step("backup", f"back up the rows of {', '.join(tables)}", {"files": True}))
     drop = policy is not DataPolicy.KEEP
     text = f"drop {', '.join(tables)} and stop serving it" if drop and tables else "stop serving it in every worker"
     steps += [
@@ -183,8 +207,33 @@ def uninstall(live: Live, policy: DataPolicy, tables: Sequence[str], images: Seq
             right=True,
         ),
     ]
-    warnings = () if policy is not DataPolicy.PURGE or not tables else (f"rows of {', '.join(tables)} are lost",)
+    lost = f"rows of {', '.join(tables)} are lost; a backup stays until it is deleted"
+    warnings = () if policy is not DataPolicy.PURGE or not tables else (lost,)
     return _here(Kind.UNINSTALL, live, None, steps, warnings)
+
+
+def back_up(live: Live) -> Plan:
+    """Keep a plugin's rows in a file, because somebody wants that. There is nothing to switch."""
+    return _here(Kind.BACKUP, live, live.state, [Step("backup", "back up its rows", {"retire": True})])
+
+
+def restore(
+    live: Live, params: dict[str, Any], *, migrations: Sequence[str] = (), expand: dict[str, Any] | None = None
+) -> Plan:
+    """Put the rows of a backup in place. Requests wait; then a fresh generation of the same code serves.
+
+    `migrations` are those that the code has and the backup's tables have not seen.
+    """
+    image = {"image": live.image}
+    steps = [Step("hold", "hold the plugin's requests while its tables change"), *_rows(True, params)]
+    if migrations:
+        steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
+    steps += [
+        Step("start", "start and check it in every worker", image),
+        Step("switch", f"serve {live.version} with these rows" if live.active else "record that"),
+        Step("publish", "write addon_registry.json", right=True),
+    ]
+    return _here(Kind.RESTORE, live, live.state, steps)
 
 
 def _here(kind: Kind, live: Live, state: State | None, steps: Sequence[Step], warnings: Sequence[str] = ()) -> Plan:

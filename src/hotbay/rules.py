@@ -67,6 +67,10 @@ class Rules:
         self.names = Names()
         self.lifted = True
         self.denial: Denial | None = None
+        self.side = ""  # An attached file of the plugin's own rows that may be read just now.
+        self.written: set[tuple[str, str]] = (
+            set()
+        )  # Tables whose rows a statement may change; of UPDATEs the column too.
         self._alive = alive
         self._asks: dict[int, Callable[[str, str, str | None], Answer]] = {
             sqlite3.SQLITE_SELECT: self._yes,
@@ -99,6 +103,8 @@ class Rules:
             return sqlite3.SQLITE_OK
         refused = self._ask(action, one or "", two or "", base)
         if refused is None:
+            if action in WRITES:
+                self.written.add((fold(one or ""), fold(two or "") if action == sqlite3.SQLITE_UPDATE else ""))
             return sqlite3.SQLITE_OK
         detail = f"{ACTIONS.get(action, f'action {action}')} on {'.'.join(part for part in (one, two) if part)}"
         self.denial = Denial(self.grant.plugin, *refused, detail=detail)
@@ -114,6 +120,8 @@ class Rules:
             base = one  # here the database comes first, and DROP COLUMN puts the column where it is elsewhere
         # There is never anything in temp, but SQLAlchemy's inspector looks there as well.
         looking = action == sqlite3.SQLITE_PRAGMA or fold(one) in TEMP_SCHEMA
+        if base == self.side and action == sqlite3.SQLITE_READ:
+            return None
         if base not in (None, "main") and not (base == "temp" and looking):
             return "use another database than main:", base
         return ask(one, two, base)
@@ -224,6 +232,7 @@ class Rules:
         return None if self.migrating and owned else ("rebuild index", index)
 
 
+WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 ACTIONS = {
     sqlite3.SQLITE_READ: "SELECT",
     sqlite3.SQLITE_INSERT: "INSERT",

@@ -157,3 +157,23 @@ refusals = Table(
     Column("problem", Text, nullable=False),
     Column("at", String, nullable=False),
 )
+
+backups = Table(
+    "hotbay_backups",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("plugin", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("image", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("operation", Integer, nullable=False),
+    Column("folder", String, nullable=False),
+    Column("tables", JSON, nullable=False),
+    Column("ledger", JSON, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("restored_by", Integer),
+    sqlite_autoincrement=True,
+)

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     keep_versions: int = Field(3, ge=1, le=100)
     leak_limit: int = Field(3, ge=1, le=1000)
     memory_pools: int = Field(1, ge=0, le=1024)
+    keep_backups: int = Field(5, ge=1, le=1000)
     watch: bool = True
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
@@ -147,6 +148,11 @@ class Settings(BaseSettings):
     def exports(self) -> Path:
         """Data files that uninstall wrote."""
         return self.home / "exports"
+
+    @property
+    def backups(self) -> Path:
+        """Plugins' rows as they were before an operation changed them, and when somebody asked for it."""
+        return self.home / "backups"
 
     @property
     def data(self) -> Path:

@@ -16,13 +16,15 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from hotbay import journal, store
+from hotbay.backups import backup_of, retire_backups
 from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, make_durable, withdraw
 from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Problem
-from hotbay.expand import ADDON, Expand, Export, backup_file, revert
+from hotbay.expand import ADDON, Expand, revert
 from hotbay.facts import KEPT_TABLES
 from hotbay.migrate import Transaction
 from hotbay.model import Contributions, Live
 from hotbay.presence import Status
+from hotbay.preserve import BackUp, Export, Restore
 from hotbay.suspects import Suspects, killer
 
 log = logging.getLogger("hotbay.steps")
@@ -325,7 +327,9 @@ class Publish:
             bench.folders.remove(bench.operation, bench.plugin)
         else:
             bench.folders.publish(bench.operation, bench.plugin, active=state.value == "active")
-        backup_file(bench).unlink(missing_ok=True)
+        mine = backup_of(bench.store, bench.operation)
+        if mine is not None:
+            retire_backups(bench.settings, bench.store, bench.plugin, frozenset({mine.id}))
         epoch, rev = bench.store.rev()
         bench.folders.write_registry(bench.store.all_live().values(), epoch, rev)
         return {}
@@ -358,7 +362,8 @@ class Prune:
         raise OperationFailed("prune can't be undone")
 
 
-STEPS: dict[str, Step] = {
-    step.verb: step
-    for step in (Stage(), Shelve(), Hold(), Expand(), Start(), Export(), Switch(), Drain(), Publish(), Prune())
-}
+_EVERY: tuple[Step, ...] = (
+    *(Stage(), Shelve(), Hold(), BackUp(), Restore(), Expand(), Start(), Export()),
+    *(Switch(), Drain(), Publish(), Prune()),
+)
+STEPS: dict[str, Step] = {step.verb: step for step in _EVERY}

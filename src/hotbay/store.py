@@ -303,6 +303,12 @@ def record_migrations(connection: Connection, plugin: str, done: list[dict[str, 
         connection.execute(insert(ledger).values(**row))
 
 
+def put_ledger(connection: Connection, plugin: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows into the ledger as they were in it before."""
+    for row in rows:
+        connection.execute(insert(ledger).values(**{**row, "plugin": plugin}))
+
+
 def forget_migrations(connection: Connection, plugin: str, numbers: list[int] | None = None) -> None:
     """Remove migrations from the ledger: some, or all."""
     statement = delete(ledger).where(ledger.c.plugin == plugin)

@@ -16,8 +16,8 @@ import click
 from hotbay.cli.progress import Reporter
 from hotbay.cli.shell import Shell, Verb, offered_ids_or_files, pass_shell, plugin_ids, plugin_ids_or_files
 from hotbay.cli.words import seconds
-from hotbay.errors import BadInput, NotFound, Refused
-from hotbay.model import DataPolicy, Kind
+from hotbay.errors import BadInput, LosesRows, NotFound, Refused
+from hotbay.model import DataPolicy, Kind, Rows
 
 if TYPE_CHECKING:
     from hotbay.apply import Outcome
@@ -45,7 +45,7 @@ _offered = click.argument("thing", metavar="ID|FILE|FOLDER", shell_complete=offe
 _version = click.option("--version", default="", help="This version. [default: the latest, or the one before]")
 _force = click.option("--force", is_flag=True, help="Even when other plugins need it.")
 _needs = click.option("--with-requirements", is_flag=True, help="Install or activate first what it requires.")
-_wait = click.option(
+wait = click.option(
     "--wait", type=click.FloatRange(0), help="Wait so many seconds for an operation in progress. [default: configured]"
 )
 _bringing = _options(
@@ -64,71 +64,99 @@ _data = click.option(
     show_default=True,
     help="Its tables: leave them, write them to a file and drop them, or drop them.",
 )
+_any_data = click.option(
+    "--data",
+    type=click.Choice([*(policy.value for policy in DataPolicy), Rows.RESTORE.value]),
+    help="As for uninstall (keep, export, purge) or rollback (restore, keep).",
+)
+_backup = click.option("--backup", default="", metavar="NUMBER|latest", help="The backup that `restore` takes.")
+_rows = click.option(
+    "--data",
+    type=click.Choice([Rows.RESTORE.value, Rows.KEEP.value]),
+    default=Rows.RESTORE.value,
+    show_default=True,
+    help="Its rows: as they were when that version was left, or as they are now.",
+)
+keep_new_rows = click.option("--keep-new-rows", "new_rows", is_flag=True, help="Keep the rows added since the backup.")
+accept_loss = click.option("--yes", is_flag=True, help="Do not ask before rows are lost that were written since.")
 
 
 @click.command(cls=Verb)
 @click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
 @_thing
-@_options(_bringing, _installing, _needs, _data, _force)
+@_options(_bringing, _installing, _needs, _any_data, _force, _backup, keep_new_rows)
 @pass_shell
-def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str, **wishes: Any) -> None:
-    """Print the steps of an operation without taking any."""
+def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str | None, new_rows: bool, **wishes: Any) -> None:
+    """Print the steps of an operation without taking any, and the rows that would be lost."""
+    wishes |= _policies(Kind(kind), data or "", new_rows)
     with (
-        _request(Kind(kind), thing, data=DataPolicy(data), **wishes) as request,
-        _host(shell, remote=remote) as host,
+        _request(Kind(kind), thing, **wishes) as request,
+        host_of(shell, remote=remote) as host,
     ):
         found = host.applier.plan(request)
     shell.put(found.to_json(), str(found))
 
 
+def _policies(kind: Kind, data: str, new_rows: bool) -> dict[str, Any]:
+    """What `--data` means to a kind of operation. Raises UsageError."""
+    if kind is Kind.UNINSTALL and data != Rows.RESTORE:
+        return {"data": DataPolicy(data or DataPolicy.EXPORT)}
+    if data in ("", Rows.RESTORE, Rows.KEEP):
+        return {"rows": Rows.MERGE if new_rows else Rows(data or Rows.RESTORE)}
+    raise click.UsageError(f"--data {data} is nothing for {kind}.")
+
+
 @click.command(cls=Verb)
 @_offered
-@_options(_bringing, _installing, _needs, _wait)
+@_options(_bringing, _installing, _needs, wait)
 @pass_shell
 def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
     """Install a plugin from the source, from a package file, or from a folder."""
-    _carry_out(shell, Kind.INSTALL, thing, remote=remote, **wishes)
+    carry_out(shell, Kind.INSTALL, thing, remote=remote, **wishes)
 
 
 @click.command(cls=Verb)
 @_thing
-@_options(_bringing, _needs, _wait)
+@_options(_bringing, _needs, wait)
 @pass_shell
 def upgrade(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
     """Replace a plugin by a newer version, without a failed request."""
-    _carry_out(shell, Kind.UPGRADE, thing, remote=remote, **wishes)
+    carry_out(shell, Kind.UPGRADE, thing, remote=remote, **wishes)
 
 
 @click.command(cls=Verb)
 @_plugin
-@_options(_needs, _wait)
+@_options(_needs, wait)
 @pass_shell
 def activate(shell: Shell, /, plugin: str, **wishes: Any) -> None:
     """Let an inactive plugin serve."""
-    _carry_out(shell, Kind.ACTIVATE, plugin, **wishes)
+    carry_out(shell, Kind.ACTIVATE, plugin, **wishes)
 
 
 @click.command(cls=Verb)
 @_plugin
-@_options(_force, _wait)
+@_options(_force, wait)
 @pass_shell
 def deactivate(shell: Shell, /, plugin: str, **wishes: Any) -> None:
     """Let a plugin rest. Its data, settings and files stay."""
-    _carry_out(shell, Kind.DEACTIVATE, plugin, **wishes)
+    carry_out(shell, Kind.DEACTIVATE, plugin, **wishes)
 
 
 @click.command(cls=Verb)
 @_plugin
-@_options(_version, _wait)
+@_options(_version, _rows, keep_new_rows, accept_loss, wait)
 @pass_shell
-def rollback(shell: Shell, /, plugin: str, **wishes: Any) -> None:
-    """Go back to the version before, or to another that is kept."""
-    _carry_out(shell, Kind.ROLLBACK, plugin, **wishes)
+def rollback(shell: Shell, /, plugin: str, data: str, new_rows: bool, yes: bool, **wishes: Any) -> None:
+    """Go back to the version before, code and rows, or to another that is kept."""
+    if new_rows and data == Rows.KEEP:
+        raise click.UsageError("--data keep leaves all rows as they are: --keep-new-rows has nothing to add.")
+    rows = Rows.MERGE if new_rows else Rows(data)
+    losing(shell, Kind.ROLLBACK, plugin, rows=rows, accept_loss=yes, **wishes)
 
 
 @click.command(cls=Verb)
 @_plugin
-@_options(_data, _force, _wait)
+@_options(_data, _force, wait)
 @click.option("--yes", is_flag=True, help="Do not ask before data is lost.")
 @pass_shell
 def uninstall(shell: Shell, /, plugin: str, data: str, yes: bool, **wishes: Any) -> None:
@@ -136,16 +164,18 @@ def uninstall(shell: Shell, /, plugin: str, data: str, yes: bool, **wishes: Any)
     policy = DataPolicy(data)
     if policy is DataPolicy.PURGE and not yes:
         _consent(shell, plugin)
-    _carry_out(shell, Kind.UNINSTALL, plugin, data=policy, **wishes)
+    carry_out(shell, Kind.UNINSTALL, plugin, data=policy, **wishes)
 
 
 def _consent(shell: Shell, plugin: str) -> None:
     """Losing data for ever takes typing the plugin's id."""
     if shell.json or not sys.stdin.isatty():
-        raise BadInput("--data purge deletes the plugin's data for ever", mend="add --yes if that is what you want")
+        raise BadInput(
+            "--data purge deletes the plugin's data, but for one backup", mend="add --yes if that is what you want"
+        )
     with shell.registry() as store:
         store.get_live(plugin)
-    question = f"The data of {plugin} will be lost for ever. Type {plugin} to go on"
+    question = f"The data of {plugin} will be deleted, but for one backup. Type {plugin} to go on"
     if click.prompt(question, default="", show_default=False, err=True) != plugin:
         raise Refused("nothing was done: the id was not typed", mend="`--data export` keeps the data in a file")
 
@@ -183,23 +213,36 @@ def _meant_the_folder(thing: str) -> Iterator[None]:
 
 
 @contextmanager
-def _host(shell: Shell, progress: Reporter | None = None, *, remote: bool = False) -> Iterator[OfflineHost]:
+def host_of(shell: Shell, progress: Reporter | None = None, *, remote: bool = False) -> Iterator[OfflineHost]:
     overrides = {"PLUGIN_SOURCE": "remote"} if remote else {}
     told = progress or Reporter(quiet=True, verbose=False)
     with shell.host(told, **overrides) as host:
         yield host
 
 
-def _carry_out(shell: Shell, kind: Kind, thing: str, *, remote: bool = False, **wishes: Any) -> None:
+def carry_out(shell: Shell, kind: Kind, thing: str, *, remote: bool = False, **wishes: Any) -> None:
     with (
         _request(kind, thing, **wishes) as request,
         Reporter(quiet=shell.json, verbose=shell.verbose) as reporter,
-        _host(shell, reporter, remote=remote) as host,
+        host_of(shell, reporter, remote=remote) as host,
         _interruptible(shell, host),
         _meant_the_folder(thing),
     ):
         outcome = host.applier.run(request)
     shell.put(outcome.to_json(), _story(outcome))
+
+
+def losing(shell: Shell, kind: Kind, plugin: str, **wishes: Any) -> None:
+    """The same for what may lose rows: on a terminal it is asked for, elsewhere it takes --yes."""
+    try:
+        carry_out(shell, kind, plugin, **wishes)
+    except LosesRows as error:
+        if shell.json or not sys.stdin.isatty():
+            raise
+        question = f"{error.message}\nType {plugin} to go on"
+        if click.prompt(question, default="", show_default=False, err=True) != plugin:
+            raise Refused("nothing was done: the id was not typed", mend=error.mend) from error
+        carry_out(shell, kind, plugin, **wishes | {"accept_loss": True})
 
 
 @contextmanager
@@ -232,6 +275,10 @@ def _story(outcome: Outcome) -> str:
     lines += [f"warning: {text}" for text in outcome.plan.warnings]
     if "export" in outcome.notes:
         lines.append(f"its data is in {outcome.notes['export']}; `hotbay install --restore` brings it back")
+    if "backup" in outcome.notes:
+        lines.append(f"the rows before it are backup {outcome.notes['backup']}")
+    lines += [f"{table}: {_told(numbers)} were lost" for table, numbers in outcome.notes.get("lost", {}).items()]
+    lines += [f"{table}: {count} added rows were kept" for table, count in outcome.notes.get("merged", {}).items()]
     for step in outcome.steps:
         for worker in step["record"].get("late", ()):
             lines.append(f"warning: {worker} did not answer in {step['verb']}; it catches up before it serves again")
@@ -241,6 +288,10 @@ def _story(outcome: Outcome) -> str:
             for item in proof["holders"]:
                 lines.append(f"  {item['object']} in process {pid}: {' → '.join(item['chain'])}")
     return "\n".join(dict.fromkeys(lines))
+
+
+def _told(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in numbers.items())
 
 
 VERBS = (install, upgrade, activate, deactivate, rollback, uninstall, plan)

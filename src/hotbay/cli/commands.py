@@ -11,6 +11,7 @@ from hotbay.cli.author import VERBS as AUTHOR
 from hotbay.cli.change import VERBS as CHANGE
 from hotbay.cli.complete import VERBS as COMPLETE
 from hotbay.cli.health import VERBS as HEALTH
+from hotbay.cli.keep import VERBS as KEEP
 from hotbay.cli.look import VERBS as LOOK
 from hotbay.cli.past import VERBS as PAST
 from hotbay.cli.project import VERBS as PROJECT
@@ -34,5 +35,5 @@ def commands(ctx: click.Context, config: Path | None, verbose: bool) -> None:
     ctx.obj = Shell(config.absolute() if config else None, verbose)
 
 
-for verb in (*PROJECT, *LOOK, *CHANGE, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
+for verb in (*PROJECT, *LOOK, *CHANGE, *KEEP, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
     commands.add_command(verb)

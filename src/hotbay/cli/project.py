@@ -52,6 +52,7 @@ local_packages = {packages}
 
 # Versions of each plugin that are kept, for rollback.
 # keep_versions = 3
+# keep_backups = 5
 
 # Follow renamed, added and removed folders in {{home}}/plugins.
 # watch = true

@@ -25,7 +25,7 @@ from hotbay.console.desk import (
 from hotbay.console.runner import Job
 from hotbay.console.uploads import receive_file
 from hotbay.errors import BadInput
-from hotbay.model import DataPolicy, Kind
+from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.package import read_manifest
 
 router = APIRouter(tags=["operations"])
@@ -59,8 +59,8 @@ def _install(hotbay: Host, body: InstallBody, actor: str, *, remote: bool = Fals
 
 
 def _export(hotbay: Host, name: str) -> str:
-    """Over HTTP only exports of this host can be restored, by name. Raises BadInput."""
-    if name in ("", "latest"):
+    """Over HTTP only exports (by name) and backups (by number) of this host can be restored. Raises BadInput."""
+    if name in ("", "latest") or name.isdigit():
         return name
     folder: Path = hotbay.settings.exports
     if "/" in name or "\\" in name or name.startswith(".") or not (folder / name).is_dir():
@@ -131,7 +131,9 @@ async def rollback(
     wait: Wait = True,
 ) -> Response:
     """Go back to a version that is kept here; by default the one before."""
-    wanted = draft.Request(Kind.ROLLBACK, addon_id, body.version if body else "")
+    body = body or RollbackBody()
+    rows = Rows.MERGE if body.keep_new_rows and body.data == "restore" else Rows(body.data)
+    wanted = draft.Request(Kind.ROLLBACK, addon_id, body.version, rows=rows, accept_loss=body.accept_loss)
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
 
 
@@ -162,7 +164,7 @@ def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
         body.addon_id,
         body.version,
         sha256=body.sha256.lower(),
-        data=DataPolicy(body.data),
+        **_policies(body),
         restore=_export(hotbay, body.restore),
         inactive=body.inactive,
         with_requirements=body.with_requirements,
@@ -170,6 +172,15 @@ def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
     )
     made = hotbay.applier(actor).plan(wanted)
     return {"plan": made.to_json(), "text": str(made)}
+
+
+def _policies(body: PlanBody) -> dict[str, Any]:
+    """What `data` means to the kind of operation. Raises BadInput."""
+    if body.kind == "uninstall" and body.data != "restore":
+        return {"data": DataPolicy(body.data or "export")}
+    if body.data in ("", "restore", "keep"):
+        return {"rows": Rows.MERGE if body.keep_new_rows else Rows(body.data or "restore"), "backup": body.backup}
+    raise BadInput(f"data={body.data} is nothing for {body.kind}", mend="export and purge belong to uninstall")
 
 
 def _root(request: Request) -> str:

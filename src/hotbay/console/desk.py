@@ -74,19 +74,36 @@ class UpgradeBody(Body):
 
 
 class RollbackBody(Body):
-    """The version to go back to; empty: the one before."""
+    """The version to go back to (empty: the one before), and what becomes of the rows.
+
+    `data`: as they were when that version was left, or as they are; `keep_new_rows` keeps those added since. Rows that
+    would be lost are named in a refusal, unless `accept_loss`.
+    """
 
     version: VersionText = ""
+    data: Literal["restore", "keep"] = "restore"
+    keep_new_rows: bool = False
+    accept_loss: bool = False
+
+
+class RestoreBody(Body):
+    """The backup to put in place: a number, or `latest`. The rest is as for a rollback."""
+
+    backup: Annotated[str, StringConstraints(pattern=r"^(?:latest|[0-9]{1,18})$")] = "latest"
+    keep_new_rows: bool = False
+    accept_loss: bool = False
 
 
 class PlanBody(Body):
     """An operation that is only looked at."""
 
-    kind: Literal["install", "activate", "deactivate", "upgrade", "rollback", "uninstall"]
+    kind: Literal["install", "activate", "deactivate", "upgrade", "rollback", "uninstall", "backup", "restore"]
     addon_id: Id
     version: VersionText = ""
     sha256: Sha256 = ""
-    data: Literal["keep", "export", "purge"] = "export"
+    data: Literal["", "keep", "export", "purge", "restore"] = ""
+    keep_new_rows: bool = False
+    backup: Annotated[str, StringConstraints(pattern=r"^(?:latest|[0-9]{1,18})?$")] = ""
     restore: Annotated[str, StringConstraints(max_length=255)] = ""
     inactive: bool = False
     with_requirements: bool = False

@@ -139,7 +139,7 @@ class Runner:
         """Undo one ended operation. Rows that were there before the install outlive it."""
         policy = DataPolicy.KEEP if kept else DataPolicy.PURGE
         undo = {
-            Kind.INSTALL.value: Request(Kind.UNINSTALL, item.plugin, data=policy),
+            Kind.INSTALL.value: Request(Kind.UNINSTALL, item.plugin, data=policy, fresh=not kept),
             Kind.ACTIVATE.value: Request(Kind.DEACTIVATE, item.plugin),
         }.get(item.kind)
         if undo is None:

@@ -1,0 +1,52 @@
+"""Backups over HTTP: list them, make one, put one in place, delete one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Request
+from starlette.responses import JSONResponse, Response
+
+from hotbay import draft
+from hotbay.backups import list_backups
+from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Runs, Wait
+from hotbay.console.runner import Job
+from hotbay.model import Kind, Rows
+
+router = APIRouter(tags=["backups"])
+Number = Annotated[int, Path(ge=1, le=2**62)]
+
+
+@router.get("/backups")
+def backups(hotbay: Host, plugin: str = "") -> Response:
+    """Backups, the newest first."""
+    return JSONResponse({"backups": [item.to_json() for item in list_backups(hotbay.store, plugin)]})
+
+
+@router.post("/backups/{addon_id}")
+async def back_up(request: Request, addon_id: AddonId, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+    """Back a plugin's rows up."""
+    job = Job(draft.Request(Kind.BACKUP, addon_id), actor)
+    return await runs.answer(job, wait=wait, root_path=str(request.scope.get("root_path", "")))
+
+
+@router.delete("/backups/{number}")
+def delete(number: Number, hotbay: Host, actor: Actor) -> Response:
+    """Delete a backup for ever."""
+    return JSONResponse({"deleted": hotbay.applier(actor).delete_backup(number).to_json()})
+
+
+@router.post("/restore/{addon_id}")
+async def restore(
+    request: Request,
+    addon_id: AddonId,
+    runs: Runs,
+    actor: Actor,
+    body: Annotated[RestoreBody | None, Body()] = None,
+    wait: Wait = True,
+) -> Response:
+    """Put the rows of a backup in place; the present ones are backed up before."""
+    body = body or RestoreBody()
+    rows = Rows.MERGE if body.keep_new_rows else Rows.RESTORE
+    wanted = draft.Request(Kind.RESTORE, addon_id, backup=body.backup, rows=rows, accept_loss=body.accept_loss)
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=str(request.scope.get("root_path", "")))
