@@ -133,3 +133,11 @@ def retire_backups(settings: Settings, store: Store, plugin: str, needed: frozen
     for item in old:
         remove_backup(settings, store, item)
     return [item.id for item in old]
+
+
+def sweep_backups(settings: Settings, store: Store) -> None:
+    """Delete folders that no backup has: whoever deleted it, or had begun one, was cut off. Needs the lease."""
+    known = {item.folder for item in list_backups(store)}
+    for path in settings.backups.iterdir() if settings.backups.is_dir() else ():
+        if path.name not in known:
+            shutil.rmtree(path, ignore_errors=True)

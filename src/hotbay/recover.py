@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hotbay import journal, store
+from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
 from hotbay.documents import Documents
@@ -164,6 +165,7 @@ def sweep(writer: Writer) -> None:
 def sweep_files(writer: Writer) -> None:
     """Remove files that nothing points at. Only for the holder of the lease, and while no operation is open."""
     writer.folders.sweep_shelves()
+    sweep_backups(writer.settings, writer.store)
     used = images_in_use(writer.store)
     for image in writer.images.all():
         if image not in used:

@@ -6,6 +6,7 @@ import logging
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger("hotbay.rubbish")
@@ -24,8 +25,9 @@ def clear_rubbish(run: Path) -> list[Path]:
 
 def _wrong(run: Path) -> Iterator[Path]:
     for path in sorted(run.iterdir()):
-        if path.suffix != SUFFIX and not _fits(path, path.lstat().st_mode):
-            yield path
+        with suppress(FileNotFoundError):  # A worker's file that is renamed while we look is no rubbish.
+            if path.suffix != SUFFIX and not _fits(path, path.lstat().st_mode):
+                yield path
 
 
 def _fits(path: Path, mode: int) -> bool:

@@ -73,9 +73,9 @@ class Campaign:
     def _by_chance(self) -> Trial:
         who, name = self.random.choice(_RANDOM), self.random.choice(self.names)
         delay = self.random.uniform(0.001, self._seconds[name])
-        if who == RECOVERY:
+        if who == RECOVERY and self._cuts[name]:  # A backup alone is cut off at no place that there is a home for.
             return Trial(who, name, delay=delay / 2, cut=self.random.choice(self._cuts[name]))
-        return Trial(who, name, delay=delay)
+        return Trial(ACTOR if who == RECOVERY else who, name, delay=delay)
 
     def run(self, jobs: int) -> dict[str, Tally]:
         """All trials, `jobs` at a time; what they came to, by who was killed."""

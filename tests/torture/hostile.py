@@ -201,7 +201,7 @@ HOSTILE: dict[str, tuple[Callable[..., Said], tuple[tuple[str, Any], ...]]] = {
         read_only,
         (
             ("install", "images"), ("install", "plugins"), ("install", "staging"), ("install", "data"),
-            ("upgrade exclusive", "exports"), ("rollback", "plugins"), ("uninstall", "exports"),
+            ("upgrade exclusive", "backups"), ("rollback", "plugins"), ("uninstall", "exports"),
             ("uninstall", "images"), ("deactivate", "plugins"), ("upgrade", "."),
         ),
     ),

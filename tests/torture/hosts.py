@@ -19,7 +19,7 @@ from engine_host import ITEMS, NOTES, ROW, build
 from hotbay import journal
 from hotbay.apply import Outcome
 from hotbay.draft import Request
-from hotbay.model import DataPolicy, Kind
+from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.offline import OfflineHost, open_host
 from hotbay.settings import Settings
 
@@ -128,7 +128,10 @@ CASES: dict[str, Case] = {
     "upgrade": Case("one", Kind.UPGRADE, {"version": "1.1.0"}),
     "upgrade exclusive": Case("one", Kind.UPGRADE, {"version": "1.2.0"}),
     "upgrade folder": Case("one", Kind.UPGRADE, folder=_put("1.1.0")),
-    "rollback": Case("two", Kind.ROLLBACK),
+    "rollback": Case("two", Kind.ROLLBACK, {"rows": Rows.MERGE, "accept_loss": True}),
+    "rollback code": Case("two", Kind.ROLLBACK, {"rows": Rows.KEEP}),
+    "backup": Case("two", Kind.BACKUP),
+    "restore": Case("two", Kind.RESTORE, {"rows": Rows.MERGE, "accept_loss": True}),
     "deactivate": Case("one", Kind.DEACTIVATE),
     "deactivate folder": Case("one", Kind.DEACTIVATE, {"force": True}, _rename("shop", "_shop")),
     "activate": Case("resting", Kind.ACTIVATE),
@@ -192,6 +195,7 @@ def look(home: Path, packages: Path) -> dict[str, Any]:
             for name, text in _files(home, home / place)
         }
         found["exports"] = _exports(settings.exports)
+        found["backups"] = _backups(database, settings.backups)
         found["others"] = sorted(path.name for path in home.iterdir() if path.name not in _EXPECTED)
         found["running"] = [row["id"] for row in journal.cut_off(host.store)]
         found["odd"] = host.applier.beacon.value % 2
@@ -211,8 +215,20 @@ def _placeless(found: Any) -> Any:
 
 
 _MEETING = {"beacon", "lease", "watch", "notary", "loading", "loading/lock"}
-_EXPECTED = {"plugins", "images", "data", "cache", "logs", "staging", "exports", "run", "secret.key", "receipts.key"}
-_EXPECTED |= {"hotbay.db", "hotbay.db-wal", "hotbay.db-shm"}
+_EXPECTED = {
+    "plugins",
+    "images",
+    "data",
+    "cache",
+    "logs",
+    "staging",
+    "exports",
+    "backups",
+    "run",
+    "secret.key",
+    "receipts.key",
+}
+_EXPECTED |= {"backups", "hotbay.db", "hotbay.db-wal", "hotbay.db-shm"}
 
 
 def _rows(database: Path, table: str) -> list[dict[str, Any]]:
@@ -276,6 +292,19 @@ def _exports(folder: Path) -> dict[str, Any]:
         if path.is_file():
             found[name] = _tables(path) | {"schema": None} if path.suffix == ".db" else path.read_text(errors="replace")
     return found
+
+
+def _backups(database: Path, folder: Path) -> Any:
+    """The backups by what they are of; their rows in the registry and their files must fit together."""
+    rows = {row["folder"]: row for row in _rows(database, "hotbay_backups")}
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = ("plugin", "version", "image", "reason")
+    known = sorted([[row[name] for name in names] + [bool(row["restored_by"])] for row in rows.values()])
+    return {
+        "rows": known,
+        "apart": sorted(there ^ set(rows)),
+        "files": [_tables(folder / one / "data.db")["rows"] for one in sorted(there & set(rows))],
+    }
 
 
 def _stale(documents: Path, images: Path) -> list[str]:
