@@ -16,9 +16,9 @@ from time import monotonic
 from hotbay import store
 from hotbay.apply import Applier
 from hotbay.draft import Request
-from hotbay.errors import HotbayError, LeaseHeld, NotFound, Superseded
+from hotbay.errors import HotbayError, LeaseHeld, NotFound, Refused, Superseded
 from hotbay.meter import total, window
-from hotbay.model import Kind, Live
+from hotbay.model import Kind, Live, Rows
 from hotbay.presence import Lease, Workers
 from hotbay.readings import readings
 from hotbay.settings import Settings
@@ -103,10 +103,10 @@ class Budgets:
         kind = Kind.ROLLBACK if self.policy(row.plugin) == "rollback" else Kind.DEACTIVATE
         try:
             self._run(kind, row)
-        except NotFound:
-            if kind is not Kind.ROLLBACK:
+        except (NotFound, Refused) as error:
+            if kind is not Kind.ROLLBACK or isinstance(error, Superseded):
                 raise
-            kind = Kind.DEACTIVATE  # No version before it is kept.
+            kind = Kind.DEACTIVATE  # No version before it is kept, or none that could live with the present tables.
             self._run(kind, row)
         self._tell(kind, row, reason)
         return f"{kind} {row.plugin}"
@@ -116,7 +116,8 @@ class Budgets:
             now = self.store.find_live(row.plugin)
             return now is None or now.revision != row.revision
 
-        self.applier().run(Request(kind, row.plugin, force=True), unless=changed)
+        # Nobody is there to agree to a loss: the rows stay as they are.
+        self.applier().run(Request(kind, row.plugin, force=True, rows=Rows.KEEP), unless=changed)
 
     def _tell(self, kind: Kind, row: Live, reason: str) -> None:
         what = "rolled back" if kind is Kind.ROLLBACK else "deactivated"
