@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,3 +173,52 @@ def test_the_room_is_pure() -> None:
     tree = ast.parse(Path(plans.__file__).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not modules & {"os", "pathlib", "sqlite3", "asyncio", "importlib"}
+
+
+# ── every plan, as it is written down ──
+
+TARGET = Version("shop", "2.0.0", "a" * 64, "image-two", "local")
+BACKUP_ROWS = {"backup": 4, "rows": "merge", "accept_loss": False}
+WRITTEN = Path(__file__).with_name("plans.json")
+WHOLE: dict[str, Plan] = {
+    "install": plans.bring(Kind.INSTALL, TARGET, None, migrations=["0001_a", "0002_b"], permissions=["mail.send"]),
+    "install inactive, without tables": plans.bring(Kind.INSTALL, TARGET, None, state=State.INACTIVE),
+    "install a folder": plans.bring(
+        Kind.INSTALL, TARGET, None, shelve=False, migrations=["0001_a"], expand={"addon": True}, start={"fresh": True}
+    ),
+    "upgrade": plans.bring(
+        Kind.UPGRADE, TARGET, live(), migrations=["0002_b"], backup=True, prune=["one", "two"], warnings=["careful"]
+    ),
+    "upgrade that holds": plans.bring(
+        Kind.UPGRADE, TARGET, live(), migrations=["0002_b", "0003_c"], exclusive=True, backup=True
+    ),
+    "upgrade of one that rests": plans.bring(
+        Kind.UPGRADE, TARGET, live(state=State.INACTIVE), state=State.INACTIVE, exclusive=True
+    ),
+    "rollback": plans.bring(Kind.ROLLBACK, TARGET, live(version="3.0.0"), restore=BACKUP_ROWS),
+    "rollback of code": plans.bring(Kind.ROLLBACK, TARGET, live(version="3.0.0")),
+    "activate": plans.activate(live(state=State.INACTIVE), start={"fresh": True}),
+    "activate with migrations": plans.activate(live(state=State.INACTIVE), migrations=["0001_a", "0002_b"]),
+    "deactivate": plans.deactivate(live()),
+    **{
+        f"uninstall {policy}": plans.uninstall(live(), policy, ["shop_items", "shop_notes"], ["one", "two"])
+        for policy in DataPolicy
+    },
+    "uninstall without tables": plans.uninstall(live(), DataPolicy.PURGE, [], ["one"]),
+    "uninstall without a backup": plans.uninstall(live(), DataPolicy.PURGE, ["shop_items"], [], backup=False),
+    "backup": plans.back_up(live()),
+    "restore": plans.restore(live(), BACKUP_ROWS, migrations=["0002_b"], expand={"x": 1}),
+    "restore of one that rests": plans.restore(live(state=State.INACTIVE), {"backup": 4, "rows": "restore"}),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_plan_is_as_it_is_written_down(name: str) -> None:
+    """What admins read, the journal keeps and recovery goes by. Changed on purpose? Write the file anew and read it."""
+    if os.environ.get("WRITE_PLANS"):
+        found = {name: {"text": str(plan), **plan.to_json()} for name, plan in WHOLE.items()}
+        WRITTEN.write_text(json.dumps(found, indent=1, default=str) + "\n")
+    wanted = json.loads(WRITTEN.read_text())[name]
+    text = wanted.pop("text")
+    assert json.loads(json.dumps(WHOLE[name].to_json())) == wanted
+    assert str(WHOLE[name]) == text

@@ -202,12 +202,12 @@ def uninstall(
         Step("publish", "remove its folder and write addon_registry.json", right=True),
         Step(
             "prune",
-            "delete its images and its own folder",
+            "delete its images and its own folder" if drop else "delete its images",
             {"images": list(images), "data": drop},
             right=True,
         ),
     ]
-    lost = f"rows of {', '.join(tables)} are lost; a backup stays until it is deleted"
+    lost = f"rows of {', '.join(tables)} are lost{'; a backup stays until it is deleted' if backup else ''}"
     warnings = () if policy is not DataPolicy.PURGE or not tables else (lost,)
     return _here(Kind.UNINSTALL, live, None, steps, warnings)
 
