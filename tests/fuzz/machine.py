@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,9 +21,9 @@ from fuzz.model import Plugin
 from fuzz.packages import BROKEN, PLUGINS, VERSIONS, archive, tree
 from fuzz.world import World
 from hotbay.draft import Request
-from hotbay.errors import HotbayError
+from hotbay.errors import HotbayError, LosesRows
 from hotbay.folder import digest
-from hotbay.model import DataPolicy, Kind
+from hotbay.model import DataPolicy, Kind, Rows
 
 plugins = st.sampled_from(PLUGINS)
 versions = st.sampled_from(VERSIONS)
@@ -69,20 +70,44 @@ class Machine(RuleBasedStateMachine):
         wanted = model.brought(version, edition, active=model.active) if fits else None
         self._try(Request(Kind.UPGRADE, plugin, file=file), wanted)
 
-    @rule(plugin=plugins)
-    def rollback(self, plugin: str) -> None:
-        """To what the plan says, which must be something that ran here; refused without any."""
+    @rule(plugin=plugins, rows=st.sampled_from((Rows.RESTORE, Rows.KEEP)), accept=st.booleans())
+    def rollback(self, plugin: str, rows: Rows, accept: bool) -> None:
+        """To what the plan says, which must have run here; with the rows of a moment when it was left, or as they are.
+
+        Refused without anything to go back to, and where rows would be lost that nobody agreed to lose.
+        """
         model = self.world.models[plugin]
-        request = Request(Kind.ROLLBACK, plugin)
+        request = Request(Kind.ROLLBACK, plugin, rows=rows, accept_loss=accept)
         try:
             target = self.world.plan(request).after
-        except HotbayError:
-            assert not (model.installed and model.ran), "there is something to go back to"
+        except HotbayError as error:
+            note(f"no way back: {error}")
+            assert rows is Rows.RESTORE or not (model.installed and model.ran), "the code alone can go back"
             self._try(request, None)
             return
         back = [ran for ran in model.ran if ran[0] == target.version]
         assert back, f"{target.version} never ran"
-        self._try(request, *(model.brought(*ran, active=model.active) for ran in back))
+        if rows is Rows.KEEP:
+            self._try(request, *(model.brought(*ran, active=model.active) for ran in back))
+        elif accept:
+            self._try(request, *self._restored(model, back))
+        else:
+            self._try_to_restore(request, model, back)
+
+    def _restored(self, model: Plugin, back: list[tuple[str, str]]) -> list[Plugin]:
+        """The states that a rollback with rows may lead to."""
+        found = [(model.brought(*ran, active=model.active), rows) for ran in back for rows in model.kept[ran]]
+        return [replace(after, rows=list(rows)) for after, rows in found]
+
+    def _try_to_restore(self, request: Request, model: Plugin, back: list[tuple[str, str]]) -> None:
+        """Without consent: done only if no row of now is missing afterwards."""
+        self._begin(model.name)
+        try:
+            self.world.operate(request)
+        except LosesRows:
+            self._end(model.name, model)
+            return
+        self._end(model.name, *(after for after in self._restored(model, back) if set(model.rows) <= set(after.rows)))
 
     @rule(plugin=plugins)
     def activate(self, plugin: str) -> None:
@@ -245,8 +270,13 @@ class Machine(RuleBasedStateMachine):
         """Take the one of the wanted models that the workers show."""
         self.world.settle()
         shown = self.world.answers(plugin)[0]
-        fitting = [model for model in wanted if model.serves == shown]
-        assert fitting, f"{plugin} answers {shown}, not one of {[model.serves for model in wanted]}"
+        rows = self.world.rows(plugin)
+        fitting = [
+            model
+            for model in wanted
+            if model.serves == shown and (len(wanted) == 1 or rows == (model.rows if model.installed else model.left))
+        ]
+        assert fitting, f"{plugin} answers {shown} and has {rows}, unlike {wanted}"
         self.world.models[plugin] = fitting[0]
         if fitting[0].active:
             self.world.resting.discard(plugin)

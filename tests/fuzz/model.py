@@ -15,7 +15,8 @@ class Plugin:
     active: bool = False
     rows: list[str] = field(default_factory=list)
     left: list[str] | None = None  # Rows that `uninstall --data keep` left.
-    ran: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # What ran before, and the rows at its end.
+    ran: set[tuple[str, str]] = field(default_factory=set)  # What was here before, since it was installed.
+    kept: dict[tuple[str, str], list[list[str]]] = field(default_factory=dict)  # The rows whenever a version was left.
 
     @property
     def installed(self) -> bool:
@@ -29,11 +30,17 @@ class Plugin:
 
     def brought(self, version: str, edition: str, *, active: bool) -> Plugin:
         """After an install or a change of version."""
-        ran = dict(self.ran)
-        if self.installed:
-            ran[self.version, self.edition] = list(self.rows)
-        rows = self.rows if self.installed else list(self.left or ())
-        return replace(self, version=version, edition=edition, active=active, ran=ran, rows=list(rows), left=None)
+        rows = list(self.rows if self.installed else self.left or ())
+        ran = self.ran | ({(self.version, self.edition)} if self.installed else set())
+        after = replace(self, version=version, edition=edition, active=active, ran=ran, rows=rows, left=None)
+        return replace(after, kept=self.left_behind())
+
+    def left_behind(self) -> dict[tuple[str, str], list[list[str]]]:
+        """What backups may have, once this version is left."""
+        if not self.installed:
+            return self.kept
+        here = self.version, self.edition
+        return self.kept | {here: [*self.kept.get(here, []), list(self.rows)]}
 
     def turned(self, *, active: bool) -> Plugin:
         """After an activation or a deactivation."""
@@ -41,4 +48,4 @@ class Plugin:
 
     def removed(self, *, keep: bool) -> Plugin:
         """After an uninstall."""
-        return Plugin(self.name, left=list(self.rows) if keep else None)
+        return Plugin(self.name, left=list(self.rows) if keep else None, kept=self.left_behind())
