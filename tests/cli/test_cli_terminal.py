@@ -22,7 +22,7 @@ def test_purging_asks_for_the_id_on_a_terminal(terminal: Terminal) -> None:
     terminal.run("install", "shop")
     code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], [("go on", "shap\n")])
     assert code == 5
-    assert "will be lost for ever" in said and "nothing was done" in said
+    assert "will be deleted, but for one backup" in said and "nothing was done" in said
     assert terminal.state() == {"shop": ("1.0.0", "active")}
     code, said = in_pty(terminal, ["uninstall", "shop", "--data", "purge"], [("go on", "shop\n")])
     assert code == 0, said
