@@ -406,8 +406,10 @@ async def test_a_candidate_holds_and_its_withdrawal_releases(engine: Engine, wor
     for _ in range(30):
         await asyncio.sleep(0)
     assert not asked.done()
+    assert worker.generation().context.closing, "streams were asked to end"
     wish(None)
     assert await asked == "1.0.0"
+    assert not worker.generation().context.closing, "what stays is not about to leave"
 
 
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────

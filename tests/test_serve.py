@@ -36,6 +36,9 @@ class Loaded:
     def close(self) -> None:
         self.closing.set()
 
+    def reopen(self) -> None:
+        self.closing.clear()
+
 
 def answering(text: str) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -189,8 +189,10 @@ class Serving:
         self._gate = self._gate or asyncio.Event()
 
     def release(self) -> None:
-        """Let the waiting requests go on; safe to repeat."""
+        """Let the waiting requests go on; safe to repeat. A generation that stays was asked to end its streams."""
         if self._gate is not None:
+            if self.generation is not None and not self.retired:
+                self.generation.reopen()
             self._gate.set()
             self._gate = None
 

@@ -132,6 +132,9 @@ class Generation(Protocol):
     def close(self) -> None:
         """Ask long-lived responses to end; safe to repeat."""
 
+    def reopen(self) -> None:
+        """It stays after all: new long-lived responses may go on; safe to repeat."""
+
     async def stop(self) -> None:
         """Run the plugin's `stop`, cancel its tasks, undo what it acquired; safe to repeat; never raises."""
 

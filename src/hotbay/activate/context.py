@@ -130,6 +130,10 @@ class PluginContext:
         """Ask long-lived responses to end; on the loop only."""
         self._closing.set()
 
+    def reopen(self) -> None:
+        """The generation stays after all; on the loop only."""
+        self._closing.clear()
+
     async def closed(self) -> None:
         """Wait until long-lived responses should end."""
         await self._closing.wait()

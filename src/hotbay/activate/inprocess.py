@@ -217,6 +217,11 @@ class InProcessGeneration:
         if self.context is not None:
             self.context.close()
 
+    def reopen(self) -> None:
+        """Unset `context.closing`."""
+        if self.context is not None:
+            self.context.reopen()
+
     async def stop(self) -> None:
         """Stop the plugin and take back what it acquired through its context."""
         if self.context is None:
