@@ -187,3 +187,18 @@ def test_a_cron_job_waits_for_its_hour() -> None:
     wanted = (now.hour + 2) % 24
     pause = next(_pauses(Mark("cron", f"0 {wanted} * * *")))()
     assert 3600 - 60 < pause <= 7200 + 3600, "within the second hour from now (an hour's grace for summer time)"
+
+
+async def test_a_job_waits_while_the_tables_of_its_plugin_change(engine: Engine) -> None:
+    async with working(engine) as (worker, _):
+        await engine.install(files={"jobs.py": JOB})
+        await more(engine)
+        serving = worker.serving()
+        assert serving is not None
+        serving.hold()
+        await asyncio.sleep(0.3)  # A run that had begun is finished.
+        before = runs(engine)
+        await asyncio.sleep(0.5)
+        assert runs(engine) == before
+        serving.release()
+        await more(engine)

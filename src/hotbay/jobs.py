@@ -91,6 +91,9 @@ async def _run(serving: Serving, mark: Mark, function: Callable[..., Any]) -> No
     log = logging.getLogger(f"hotbay.plugin.{serving.plugin}")
     for pause in _pauses(mark):
         await asyncio.sleep(pause())
+        while serving.held and not serving.retired:  # Its tables change: what it would write might be undone.
+            with suppress(TimeoutError):
+                await serving.released(_TURN_SECONDS)
         if serving.retired:
             return
         await asyncio.shield(asyncio.ensure_future(_once(serving, function, log)))
