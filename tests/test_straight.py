@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -271,6 +272,28 @@ def test_a_route_is_found_by_its_name() -> None:
         with pytest.raises(NoMatchFound):
             app.url_path_for("number", **wrong)
     assert straight(outer(strange()), FastAPI()).url_path_for("own") == "/api/strange/own"
+
+
+@pytest.mark.parametrize("path", ["/api/adding/plain/text", "/api/strange/own"])
+async def test_the_servers_scope_does_not_keep_what_was_called(path: str) -> None:
+    """A generation gets a shallow copy; a server keeps the original until the connection's next request."""
+    host = FastAPI()
+    router = adding() if "adding" in path else strange()
+    app = straight(outer(router), host)
+    notes: dict[str, Any] = {}
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "fastapi": notes}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message["type"])
+
+    sent: list[str] = []
+    async with AsyncExitStack() as stack:
+        await app({**scope, "fastapi_middleware_astack": stack}, receive, send)
+    assert sent[0] == "http.response.start"
+    assert notes == {}
 
 
 def test_nothing_is_built_twice_for_a_plain_inclusion() -> None:

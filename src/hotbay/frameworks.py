@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from hotbay import model
 from hotbay.activate import Mounted
 from hotbay.errors import ActivationFailed
-from hotbay.straight import Straight, straight
+from hotbay.straight import Straight, own_notes, straight
 
 
 class FrameworkHost:
@@ -93,6 +93,7 @@ def _mount_app(app: Any, prefix: str) -> Mounted:
 
     async def below(scope: Any, receive: Any, send: Any) -> None:
         child = dict(scope)
+        own_notes(child)
         child["root_path"] = scope.get("root_path", "") + base
         child["app_root_path"] = scope.get("app_root_path", scope.get("root_path", ""))
         await app(child, receive, send)

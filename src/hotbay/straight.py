@@ -51,6 +51,7 @@ class _Whole:
         self._handle = only.handle
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        own_notes(scope)
         handled: Awaitable[None] = self._handle(scope, receive, send)
         return handled
 
@@ -190,6 +191,7 @@ class Straight:
         return answered
 
     def _own_way(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        own_notes(scope)
         handled: Awaitable[None] = self._only.handle(scope, receive, send)
         return handled
 
@@ -210,4 +212,14 @@ def _enter(found: _Found, values: dict[str, Any], scope: Any) -> None:
     scope["route"] = found.route
     scope["path_params"] = {**scope.get("path_params", _NONE), **values}
     if found.scope:
-        scope.setdefault(_SCOPE, {}).update(found.scope)
+        own_notes(scope)
+        scope[_SCOPE].update(found.scope)
+
+
+def own_notes(scope: Any) -> None:
+    """Give a scope FastAPI's notes for its own.
+
+    A generation gets a copy of the server's scope, because the server keeps that while a connection is idle; the notes
+    inside are a dictionary that both would share, and FastAPI writes its routes into it.
+    """
+    scope[_SCOPE] = dict(scope.get(_SCOPE, _NONE))
