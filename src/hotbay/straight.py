@@ -63,7 +63,6 @@ class _Found:
         "app",
         "convertors",
         "endpoint",
-        "exact",
         "form",
         "match",
         "methods",
@@ -78,7 +77,6 @@ class _Found:
         regex, self.form, self.convertors = compile_path(path)
         self.match: Any = regex.match
         self.path = path
-        self.exact = path if "{" not in path else ""
         self.route = route
         self.app = made.app
         self.endpoint = made.endpoint
@@ -166,7 +164,8 @@ class Straight:
 
     def _unambiguous(self) -> list[tuple[str, str, _Found]]:
         """Literal paths whose first matching route is known now."""
-        listed = [(item.exact, method, item) for item in self._found if item.exact for method in item.methods or {""}]
+        literal = [item for item in self._found if "{" not in item.path]
+        listed = [(item.path, method, item) for item in literal for method in item.methods or {""}]
         return [(path, method, item) for path, method, item in listed if self._first(path, method)[0] is item]
 
     def _first(self, path: str, method: str) -> tuple[_Found | None, dict[str, Any]]:
