@@ -18,7 +18,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from hotbay.activate import Holder
@@ -83,7 +83,7 @@ class _Search:
         """Go on until each target was met, everything was seen, or the bounds are reached."""
         deadline, number = time.monotonic() + seconds, 0
         while number < len(self.nodes) and len(self.found) < len(self.targets):
-            for thing in gc.get_referents(self.nodes[number]):
+            for thing in _referents(self.nodes[number]):
                 self._add(thing, number)
             number += 1
             if number % _BREATH == 0:
@@ -140,6 +140,18 @@ class _Search:
                 return Holder(name, "object", texts[0], file, line, (*texts[:1], name))
         why = "something in C code" if self.complete else "something that was not found in the time for searching"
         return Holder(name, "unknown", why, file, line, (f"{sys.getrefcount(thing)} references", name))
+
+
+def _referents(node: Any) -> list[Any]:
+    """What an object refers to; of a module written in C, only its names (and what `atexit` will call).
+
+    The state of such a module may show the collector objects that are dead and kept for reuse: `_asyncio` of 3.12 does.
+    Whoever takes a reference to one and lets it go frees it a second time, and from then on each collection runs in a
+    circle, with the whole process waiting for it.
+    """
+    if issubclass(type(node), ModuleType) and node is not atexit:
+        return [vars(node)]
+    return gc.get_referents(node)
 
 
 def _standings(frames: Mapping[int, FrameType]) -> Iterator[Standing]:
