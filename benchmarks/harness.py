@@ -33,6 +33,8 @@ PASSWORD = "only-for-this-benchmark"
 ADMIN = "admin@example.com"
 LIBRARIES = ("hotbay", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "pydantic", "sqlalchemy")
 _START_SECONDS = 60.0
+# Before the benchmark itself is the load.
+_LOAD_BEFORE = os.getloadavg()
 
 # ── arguments and answers ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -57,7 +59,7 @@ def sized(options: argparse.Namespace, full: Any, quick: Any, tiny: Any) -> Any:
 def report(benchmark: str, options: argparse.Namespace, result: Mapping[str, Any]) -> None:
     """Print what was measured: for people, and with `--json` one object on the last line."""
     size = sized(options, "full", "quick", "tiny")
-    whole = {"benchmark": benchmark, "size": size, **result, "machine": machine()}
+    whole = {"benchmark": benchmark, "size": size, "arguments": sys.argv[1:], **result, "machine": machine()}
     if not options.json:
         _print_table(whole)
         return
@@ -295,7 +297,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: found for name in LIBRARIES if (found := _version(name))},
         "commit": _commit(),
-        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "load_average": [round(value, 2) for value in _LOAD_BEFORE],
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
@@ -334,7 +336,7 @@ def _commit() -> str:
 
 
 def machine_markdown(found: Mapping[str, Any]) -> str:
-    """The machine's description for RESULTS.md."""
+    """The machine's description for RESULTS.md: what stays the same from run to run."""
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     rows = {
         "CPU": f"{found['cpu']}, {found['cores']} core(s)",
@@ -342,11 +344,14 @@ def machine_markdown(found: Mapping[str, Any]) -> str:
         "System": f"{found['system']}, temporary files on {found['filesystem']}",
         "Python": found["python"],
         "Libraries": versions,
-        "Commit": found["commit"],
-        "Load before": " ".join(map(str, found["load_average"])),
-        "When": found["at"],
     }
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows.items())])
+
+
+def run_markdown(found: Mapping[str, Any]) -> str:
+    """When it was measured, of what, and what else the machine did."""
+    load = " ".join(map(str, found["load_average"]))
+    return f"{found['at']}, commit {found['commit']}, load before {load}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Run every benchmark on a quiet machine, one after the other, and write RESULTS.md with what they found, as measured.
+"""Run benchmarks on a quiet machine, one after the other, and write RESULTS.md with what they found, as measured.
 
-python benchmarks/results.py                the full sizes, about forty minutes
+python benchmarks/results.py                every benchmark in its full size, a good hour
+python benchmarks/results.py install boot   these; of the others what was measured last stays (results.json)
 python benchmarks/results.py --quick        a minute each
-python benchmarks/results.py --empty        only the machine's description and empty tables
+python benchmarks/results.py --take FILE    the answer (`--json`) of a benchmark that was run by itself
+python benchmarks/results.py --render       write RESULTS.md anew, and measure nothing
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import HERE, ROOT, machine, machine_markdown, say
+from harness import HERE, ROOT, machine, machine_markdown, run_markdown, say
 
 Found = Mapping[str, Any]
 NOT_MEASURED = "not measured yet"
+KEPT = HERE / "results.json"
 
 # Benchmark → the rows of its table: what is shown, and where it is in the JSON.
 ROWS: dict[str, dict[str, str]] = {
@@ -137,10 +140,9 @@ def _show(value: Any) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def render(found: Mapping[str, Found], size: str) -> str:
+def render(found: Mapping[str, Found]) -> str:
     """The document."""
     described = next(iter(found.values()))["machine"] if found else machine()
-    flag = "" if size == "full" else f" --{size}"
     lines = [
         "# Results",
         "",
@@ -153,9 +155,17 @@ def render(found: Mapping[str, Found], size: str) -> str:
     ]
     for name, rows in ROWS.items():
         answer = found.get(name)
-        lines += ["", f"## {name}", "", f"`python benchmarks/{name}.py{flag} --json`", "", "| | |", "| --- | --- |"]
+        lines += ["", f"## {name}", "", _run(name, answer), "", "| | |", "| --- | --- |"]
         lines += [f"| {title} | {take(answer, path)} |" for title, path in rows.items()]
     return "\n".join(lines) + "\n"
+
+
+def _run(name: str, answer: Found | None) -> str:
+    """How and when it was measured, for each benchmark by itself: they need not be of one day."""
+    if answer is None:
+        return f"`python benchmarks/{name}.py --json`"
+    command = " ".join(["python", f"benchmarks/{name}.py", *answer.get("arguments", ["--json"])])
+    return f"`{command}` — {run_markdown(answer['machine'])}"
 
 
 def measure(name: str, size: str) -> Found:
@@ -163,26 +173,52 @@ def measure(name: str, size: str) -> Found:
     say(f"── {name}")
     command = [sys.executable, str(HERE / f"{name}.py"), "--json", *([f"--{size}"] if size != "full" else [])]
     told = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, env=dict(os.environ))
-    lines = told.stdout.splitlines()
+    return answer_in(told.stdout, f"{name} (exit code {told.returncode})")
+
+
+def answer_in(text: str, whose: str) -> Found:
+    """The answer on the last line of what a benchmark printed. Raises RuntimeError when there is none."""
+    lines = text.splitlines()
     if not lines:
-        raise RuntimeError(f"{name} gave no answer (exit code {told.returncode})")
+        raise RuntimeError(f"{whose} gave no answer")
     answer: Found = json.loads(lines[-1])
     return answer
 
 
+def remembered() -> dict[str, Found]:
+    """What was measured last, by benchmark."""
+    return dict(json.loads(KEPT.read_text(encoding="utf-8"))) if KEPT.exists() else {}
+
+
+def write(found: Mapping[str, Found], out: Path) -> None:
+    """Keep the answers, and make the document of them."""
+    KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    out.write_text(render(found), encoding="utf-8")
+    say(f"written: {out}")
+
+
 def main() -> None:
-    """Measure and write."""
+    """Measure and write; after each benchmark, so that one that fails takes nothing away."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true")
     size.add_argument("--tiny", action="store_true", help="only to see that it works")
-    size.add_argument("--empty", action="store_true", help="measure nothing")
+    size.add_argument("--render", action="store_true", help="measure nothing")
+    size.add_argument("--take", type=Path, action="append", metavar="FILE", help="what a benchmark printed")
+    parser.add_argument("names", nargs="*", metavar="BENCHMARK", help=", ".join(ROWS))
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in ROWS]:
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     name = "quick" if options.quick else "tiny" if options.tiny else "full"
-    found = {} if options.empty else {one: measure(one, name) for one in ROWS}
-    options.out.write_text(render(found, name), encoding="utf-8")
-    say(f"written: {options.out}")
+    found = remembered()
+    for file in options.take or ():
+        answer = answer_in(file.read_text(encoding="utf-8"), str(file))
+        found[str(answer["benchmark"])] = answer
+    for one in () if options.take or options.render else options.names or ROWS:
+        found[one] = measure(one, name)
+        write(found, options.out)
+    write(found, options.out)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_answers_with_one_object_that_has_the_agreed_numbers(name: str) -> None:
 
 @pytest.mark.parametrize("name", KEYS)
 def test_results_find_every_number_that_they_show(name: str) -> None:
-    text = results.render({name: tiny(name)}, "tiny")
+    text = results.render({name: tiny(name)})
     section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
     assert results.NOT_MEASURED not in section
     assert section.count("\n| ") == len(results.ROWS[name]) + 2
@@ -279,3 +279,13 @@ async def test_a_message_that_a_stream_never_got_is_a_failure() -> None:
     told = heard.summary({1, 2})
     assert told["missing"] == 1
     assert "message 2 never came" in told["failures"][0]["why"]
+
+
+def test_results_keep_what_was_measured_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "KEPT", tmp_path / "results.json")
+    results.write({"boot": tiny("boot")}, tmp_path / "RESULTS.md")
+    found = results.remembered() | {"install": tiny("install")}
+    results.write(found, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert all(f"`python benchmarks/{name}.py --tiny --json`" in text for name in ("boot", "install"))
+    assert f"commit {tiny('boot')['machine']['commit']}" in text
