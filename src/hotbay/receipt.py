@@ -10,9 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hotbay.errors import BadInput, NotVerified, StateError
+from hotbay.keyfile import read_key
 
 FORMAT = "hotbay-receipt/1"
 ALGORITHM = "Ed25519"
@@ -124,7 +123,7 @@ class HostKey:
     def _private(self) -> Ed25519PrivateKey:
         if self._key is None:
             try:
-                found = load_pem_private_key(self._read(), None)
+                found = load_pem_private_key(read_key(self.file, _fresh_key), None)
             except (ValueError, TypeError):
                 found = None
             if not isinstance(found, Ed25519PrivateKey):
@@ -134,21 +133,10 @@ class HostKey:
             self._key = found
         return self._key
 
-    def _read(self) -> bytes:
-        """The file; made once, whoever of several processes comes first."""
-        if not self.file.exists():
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}.{os.urandom(4).hex()}")
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as stream:
-                pair = Ed25519PrivateKey.generate()
-                stream.write(pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-                stream.flush()
-                os.fsync(stream.fileno())
-            with suppress(FileExistsError):
-                os.link(temporary, self.file)
-            temporary.unlink()
-        return self.file.read_bytes()
+
+def _fresh_key() -> bytes:
+    pair = Ed25519PrivateKey.generate()
+    return pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 # ── checking ────────────────────────────────────────────────────────────────────────────────────────────────────

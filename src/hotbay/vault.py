@@ -7,9 +7,7 @@ home folder, and never answered.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from hotbay import store
 from hotbay.errors import StateError
+from hotbay.keyfile import read_key
 from hotbay.store import Store
 
 MASK = "********"
@@ -84,25 +83,10 @@ class Vault:
     def _fernet(self) -> Fernet:
         if self._cipher is None:
             try:
-                self._cipher = Fernet(self._key())
+                self._cipher = Fernet(read_key(self.key_file, Fernet.generate_key))
             except ValueError:
                 raise StateError(f"{self.key_file} is no key", mend="restore the file, or move it away") from None
         return self._cipher
-
-    def _key(self) -> bytes:
-        """The host's key; made once, readable by its owner only, whoever of several processes comes first."""
-        self.key_file.parent.mkdir(parents=True, exist_ok=True)
-        if not self.key_file.exists():
-            temporary = self.key_file.with_name(f".{self.key_file.name}.{os.getpid()}")
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as stream:
-                stream.write(Fernet.generate_key())
-                stream.flush()
-                os.fsync(stream.fileno())
-            with suppress(FileExistsError):
-                os.link(temporary, self.key_file)
-            temporary.unlink()
-        return self.key_file.read_bytes()
 
 
 def secret_fields(schema: dict[str, Any] | None) -> frozenset[str]:
