@@ -414,9 +414,4 @@ def as_hotbay(error: Exception, verb: str) -> HotbayError:
 
 def slim_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Steps as they are told."""
-    return [step | {"record": slim(step["record"])} for step in steps]
-
-
-def slim(record: dict[str, Any]) -> dict[str, Any]:
-    """A step's record without what only the registry needs."""
-    return {key: value for key, value in record.items() if key != "contributions"}
+    return [step | {"record": journal.slim(step["record"])} for step in steps]

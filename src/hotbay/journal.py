@@ -7,6 +7,7 @@ switched: it is undone. Switched: it is finished.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -92,3 +93,8 @@ def get_operation(store: Store, number: int) -> dict[str, Any]:
     if row is None:
         raise NotFound(f"there is no operation {number}", mend="list them with `hotbay audit`")
     return dict(row) | {"steps": step_rows(store, number)}
+
+
+def slim(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step or a worker says, without the contributions, which only the registry needs."""
+    return {key: value for key, value in record.items() if key != "contributions"}

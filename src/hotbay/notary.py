@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from hotbay import leaks
 from hotbay.errors import BadInput, NotFound
-from hotbay.journal import RUNNING, get_operation
+from hotbay.journal import RUNNING, get_operation, slim
 from hotbay.meter import Slot, Tally, window
 from hotbay.presence import Lease, Workers, pid_of, resident
 from hotbay.readings import Reading, readings
@@ -304,13 +304,12 @@ def _package(version: Mapping[str, Any] | None) -> Row | None:
 
 
 def _step(step: Mapping[str, Any]) -> Row:
-    record = {key: value for key, value in (step["record"] or {}).items() if key != "contributions"}
     took = None if step["seconds"] is None else _microseconds(step["seconds"])
     return {
         "verb": step["verb"],
         "state": step["state"],
         "microseconds": took,
-        "record": record,
+        "record": slim(step["record"] or {}),
         "error": step["error"],
     }
 

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from hotbay import journal
-from hotbay.apply import slim
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.console.events import Feed, event, stream
 from hotbay.errors import NotFound
@@ -60,7 +59,7 @@ def operation_json(row: dict[str, Any]) -> dict[str, Any]:
 def _step_json(step: dict[str, Any], planned: list[dict[str, Any]]) -> dict[str, Any]:
     names = ("seq", "verb", "state", "seconds", "error")
     summary = planned[step["seq"]]["summary"] if step["seq"] < len(planned) else ""
-    return {name: step[name] for name in names} | {"summary": summary, "record": slim(step["record"] or {})}
+    return {name: step[name] for name in names} | {"summary": summary, "record": journal.slim(step["record"] or {})}
 
 
 @router.get("/audit")

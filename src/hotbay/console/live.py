@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from hotbay.console.desk import Host
 from hotbay.console.events import stream
 from hotbay.doctor import ERROR, examine
+from hotbay.journal import slim
 from hotbay.metrics import KIND, render
 from hotbay.presence import Status
 from hotbay.readings import readings
@@ -66,7 +67,7 @@ def _worker(item: Status) -> dict[str, Any]:
 def _slim(about: dict[str, Any]) -> dict[str, Any]:
     prepared = about.get("prepared")
     if prepared:
-        about = about | {"prepared": {key: value for key, value in prepared.items() if key != "contributions"}}
+        about = about | {"prepared": slim(prepared)}
     return about
 
 
