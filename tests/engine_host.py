@@ -118,7 +118,7 @@ def tables(database: Path) -> dict[str, Any]:
     return {"schema": found, "rows": content, "counters": [one for one in counters if not one[0].startswith("hotbay_")]}
 
 
-_TIMES = ("at", "applied_at", "updated_at", "installed_at")
+TIMES = ("at", "applied_at", "updated_at", "installed_at")
 
 
 def rows(database: Path, table: str) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def rows(database: Path, table: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(database)) as connection:
         connection.row_factory = sqlite3.Row
         found = [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]
-    return [{key: value for key, value in row.items() if key not in _TIMES} for row in found]
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in found]
 
 
 def state(host: OfflineHost) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def state(host: OfflineHost) -> dict[str, Any]:
         **{name: rows(database, f"hotbay_{name}") for name in ("live", "versions", "candidates", "ledger", "settings")},
         "images": sorted(path.name for path in settings.images.iterdir()),
         "folders": {name: text for name, text in tree(settings.plugins).items() if name != "addon_registry.json"},
-        "registry": {name: {key: entry[key] for key in entry if key not in _TIMES} for name, entry in registry.items()},
+        "registry": {name: {key: entry[key] for key in entry if key not in TIMES} for name, entry in registry.items()},
         "staging": sorted(tree(settings.staging)),
         "exports": sorted(exports),
         "backups": backups(settings),
@@ -202,17 +202,33 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_in_step(chosen: Callable[[int, str], bool], moment: str) -> None:
+    """From now on this process dies in the step that is `chosen` by its place among those done here and by its verb.
+
+    `moment` is `before` or `after` the step's effect.
+    """
+    gc.freeze()
+    count = -1
+
+    def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
+        def do(step: Any, bench: Any, params: Any) -> Any:
+            nonlocal count
+            count += 1
+            if not chosen(count, step.verb):
+                return real(step, bench, params)
+            if moment == "after":
+                real(step, bench, params)
+            return die()
+
+        return do
+
+    for step in STEPS.values():
+        type(step).do = deadly(type(step).do)  # type: ignore[method-assign,assignment]
+
+
 def operate_and_die(home: Path, kind: str, values: dict[str, Any], verb: str, moment: str) -> None:
     """Run an operation in this process and die in the step `verb`: `before` or `after` its effect."""
-    gc.freeze()
-    do = type(STEPS[verb]).do
-
-    def deadly(step: Any, bench: Any, params: Any) -> Any:
-        if moment == "after":
-            do(step, bench, params)
-        die()
-
-    type(STEPS[verb]).do = deadly  # type: ignore[method-assign,assignment]
+    die_in_step(lambda seq, found: found == verb, moment)
     with opened(home, keep_versions=1) as host:
         run(host, Kind(kind), **values)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from engine import Engine, Worker
-from engine_host import elsewhere
+from engine_host import die_in_step, elsewhere
 from fuzz.model import Plugin
 from fuzz.packages import PLUGINS
 from hotbay import journal
@@ -20,7 +20,6 @@ from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import open_host
 from hotbay.settings import Settings
-from hotbay.steps import STEPS
 from hotbay.watch import Registrar
 from plugs import client, until
 
@@ -173,27 +172,7 @@ class World:
 
 def operate_and_die(home: Path, kind: str, plugin: str, values: dict[str, Any], seq: int, moment: str) -> None:
     """In a process of its own: run an operation and die `before` or `after` the effect of its step number `seq`."""
-    import gc
-
-    from engine_host import die
-
-    gc.freeze()
-    count = -1
-
-    def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
-        def do(step: Any, bench: Any, params: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count < seq:
-                return real(step, bench, params)
-            if moment == "after":
-                real(step, bench, params)
-            return die()
-
-        return do
-
-    for step in STEPS.values():
-        type(step).do = deadly(type(step).do)  # type: ignore[method-assign,assignment]
+    die_in_step(lambda number, verb: number >= seq, moment)
     settings = Settings(home=home, watch=False, keep_versions=3, ack_seconds=20.0, drain_seconds=20.0, lease_seconds=20)
     host = open_host(settings)
     host.applier.run(Request(Kind(kind), plugin, **values))

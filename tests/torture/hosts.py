@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine_host import ITEMS, NOTES, ROW, build
+from engine_host import ITEMS, NOTES, ROW, TIMES, build, rows
 from hotbay import journal
 from hotbay.apply import Outcome
 from hotbay.draft import Request
@@ -53,7 +53,6 @@ MIGRATIONS = {
 }
 _VISITORS = re.compile(r"w\d+")
 _PLACE = re.compile(r"home-\d+-\d+(?=/|$)")
-_TIMES = ("at", "applied_at", "updated_at", "installed_at")
 _PATIENCE = {"ack_seconds": 20.0, "drain_seconds": 10.0, "hold_seconds": 30.0, "lease_seconds": 20.0}
 
 
@@ -186,8 +185,8 @@ def look(home: Path, packages: Path) -> dict[str, Any]:
     """
     with opened(home, packages) as host:
         settings, database = host.settings, host.settings.database_path
-        found = {name: _rows(database, f"hotbay_{name}") for name in ("live", "versions", "candidates", "ledger")}
-        found["settings"] = _rows(database, "hotbay_settings")
+        found = {name: rows(database, f"hotbay_{name}") for name in ("live", "versions", "candidates", "ledger")}
+        found["settings"] = rows(database, "hotbay_settings")
         found |= {"tables": _tables(database), "registry": _registry(settings.plugins)}
         found["files"] = {
             name: text
@@ -231,13 +230,6 @@ _EXPECTED = {
 _EXPECTED |= {"backups", "hotbay.db", "hotbay.db-wal", "hotbay.db-shm"}
 
 
-def _rows(database: Path, table: str) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        found = [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]
-    return [{key: value for key, value in row.items() if key not in _TIMES} for row in found]
-
-
 def _tables(database: Path) -> dict[str, Any]:
     """The schema and the rows of what is not Hotbay's, without those of visitors."""
     with closing(sqlite3.connect(database)) as connection:
@@ -269,7 +261,7 @@ def _registry(plugins: Path) -> dict[str, Any]:
         addons = json.loads((plugins / "addon_registry.json").read_text())["addons"]
     except FileNotFoundError:
         return {}
-    return {name: {key: entry[key] for key in entry if key not in _TIMES} for name, entry in addons.items()}
+    return {name: {key: entry[key] for key in entry if key not in TIMES} for name, entry in addons.items()}
 
 
 def _files(home: Path, folder: Path) -> Iterator[tuple[str, str]]:
@@ -296,14 +288,14 @@ def _exports(folder: Path) -> dict[str, Any]:
 
 def _backups(database: Path, folder: Path) -> Any:
     """The backups by what they are of; their rows in the registry and their files must fit together."""
-    rows = {row["folder"]: row for row in _rows(database, "hotbay_backups")}
+    found = {row["folder"]: row for row in rows(database, "hotbay_backups")}
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     names = ("plugin", "version", "image", "reason")
-    known = sorted([[row[name] for name in names] + [bool(row["restored_by"])] for row in rows.values()])
+    known = sorted([[row[name] for name in names] + [bool(row["restored_by"])] for row in found.values()])
     return {
         "rows": known,
-        "apart": sorted(there ^ set(rows)),
-        "files": [_tables(folder / one / "data.db")["rows"] for one in sorted(there & set(rows))],
+        "apart": sorted(there ^ set(found)),
+        "files": [_tables(folder / one / "data.db")["rows"] for one in sorted(there & set(found))],
     }
 
 
