@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BILLING = ROOT / "examples" / "billing"
 HOSTS = HERE / "hosts"
+TESTS = ROOT / "tests"
 PASSWORD = "only-for-this-benchmark"
 ADMIN = "admin@example.com"
 LIBRARIES = ("hotbay", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "pydantic", "sqlalchemy")
@@ -47,6 +48,11 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     size.add_argument("--tiny", action="store_true", help="only to see that it works: seconds, numbers mean nothing")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     return parser
+
+
+def use_tests(*folders: str) -> None:
+    """Make the modules of the tests importable, and those in some of their folders: proofs that also run for long."""
+    sys.path[:0] = [str(TESTS), *(str(TESTS / name) for name in folders)]
 
 
 def sized(options: argparse.Namespace, full: Any, quick: Any, tiny: Any) -> Any:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from harness import arguments, report, say, sized
+from harness import arguments, report, say, sized, use_tests
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS)]
+use_tests()
 COUNTED = ("histories", "operations", "operations_of_the_watcher", "kills", "requests", "refused_requests")
 
 

@@ -21,9 +21,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import ROOT, arguments, report, say, sized
+from harness import arguments, report, say, sized, use_tests
 
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "torture")]
+use_tests("torture")
 
 from campaign import Campaign, Size  # noqa: E402
 from lab import Tally  # noqa: E402
