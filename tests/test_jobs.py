@@ -93,6 +93,7 @@ async def test_after_an_upgrade_only_the_new_generations_job_runs(engine: Engine
         await engine.install(version="2.0.0", files={"jobs.py": JOB})
         await until(lambda: runs(engine)[-1].startswith("2.0.0"))
         assert {line.partition(":")[0] for line in await more(engine, 3)} == {"2.0.0"}
+        await until(lambda: "shop" in worker.follower.proofs)
         assert worker.follower.proofs["shop"] == Proof()
 
 
@@ -170,7 +171,7 @@ async def test_where_jobs_are_switched_off_none_run(tmp_path: Path) -> None:
     engine = Engine(tmp_path, jobs=False)
     async with working(engine) as (worker, jobs):
         await engine.install(files={"jobs.py": JOB})
-        assert jobs._task is None
+        assert not jobs.post.started
         assert not worker.follower.leads_jobs
     engine.host.close()
 

@@ -277,8 +277,8 @@ async def test_operations_of_others_are_no_changes_of_the_folder(engine: Engine,
 
 @asynccontextmanager
 async def watching(engine: Engine) -> AsyncIterator[Watch]:
-    async with engine.worker() as worker:
-        watch = Watch(engine.host.settings, worker.follower, engine.host.applier)
+    async with engine.worker():
+        watch = Watch(engine.host.settings, engine.host.applier)
         watch.start()
         try:
             yield watch
@@ -288,15 +288,15 @@ async def watching(engine: Engine) -> AsyncIterator[Watch]:
 
 async def test_one_of_two_workers_watches_and_the_other_takes_over(engine: Engine, plugins: Path) -> None:
     async with watching(engine) as one, watching(engine) as two:
-        await until(lambda: one._fd is not None or two._fd is not None)
+        await until(lambda: one.post.held or two.post.held)
         package(plugins / "shop")
         await until(lambda: state(engine))
-        first, second = (one, two) if one._fd is not None else (two, one)
-        assert second._fd is None
+        first, second = (one, two) if one.post.held else (two, one)
+        assert not second.post.held
         await first.stop()
         (plugins / "shop").rename(plugins / "_shop")
         await until(lambda: state(engine) == ("1.0.0", State.INACTIVE))
-        assert second._fd is not None
+        assert second.post.held
 
 
 async def test_an_error_in_a_look_does_not_end_the_watch(
@@ -313,5 +313,5 @@ async def test_an_error_in_a_look_does_not_end_the_watch(
 async def test_where_watching_is_switched_off_nobody_looks(tmp_path: Path) -> None:
     engine = Engine(tmp_path, watch=False)
     async with watching(engine) as watch:
-        assert watch._task is None
+        assert not watch.post.started
     engine.host.close()

@@ -26,6 +26,7 @@ from hotbay.console.api import build_api
 from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
 from hotbay.documents import Documents
+from hotbay.duty import keep_looking
 from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.facts import HOST_ROUTES, gather
 from hotbay.follow import Follower
@@ -44,7 +45,7 @@ from hotbay.rubbish import clear_rubbish
 from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
 from hotbay.stalls import Stalls
-from hotbay.store import Changes, Store
+from hotbay.store import Store
 from hotbay.vault import Vault
 from hotbay.verdict import pronounce
 from hotbay.watch import Watch
@@ -208,7 +209,7 @@ class Hotbay:
             self.follower.stalls.start()
         self.jobs = Jobs(self.follower)
         self.jobs.start()
-        self.watch = Watch(self.settings, self.follower, self.applier("folder"))
+        self.watch = Watch(self.settings, self.applier("folder"))
         self.watch.start()
         budgets = Budgets(self.settings, self.store, self.follower.workers, self._budget_applier)
         self.judge = Judge(budgets)
@@ -246,22 +247,12 @@ class Hotbay:
 
     async def _write_receipts(self) -> None:
         """Write the receipts of operations that ended a while ago, whoever ran them."""
-        changes, waiting = Changes(self.store.path), True
-        try:
-            while True:
-                if changes.any() or waiting:
-                    waiting = await self._write_due()
-                await asyncio.sleep(_RECEIPTS_SECONDS)
-        finally:
-            changes.close()
+        seconds = _RECEIPTS_SECONDS
+        await keep_looking(self.store.path, "writing receipts", self._write_due, seconds, longest=seconds)
 
-    async def _write_due(self) -> bool:
+    def _write_due(self) -> bool:
         """True when some operations have to wait for theirs."""
-        try:
-            return bool(await asyncio.to_thread(self.notary.write_due))
-        except Exception:
-            log.exception("receipts could not be written; that is tried again when something changes")
-            return False
+        return bool(self.notary.write_due())
 
     async def _leave_with_server(self) -> None:
         """A server waits for open answers before it tells us that it stops: plugins' streams must end before that."""

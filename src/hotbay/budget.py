@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from time import monotonic
 from hotbay import store
 from hotbay.apply import Applier
 from hotbay.draft import Request
+from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, NotFound, Refused, Superseded
 from hotbay.meter import total, window
 from hotbay.model import Kind, Live, Rows
-from hotbay.presence import Lease, Workers
+from hotbay.presence import Workers
 from hotbay.readings import readings
 from hotbay.settings import Settings
 from hotbay.store import Store
@@ -148,44 +148,22 @@ def _age(row: Live) -> float:
 
 
 class Judge:
-    """One worker's part: it competes for the office, and judges while it has it. Costs nothing without a policy."""
+    """One worker's part: it competes for the post, and judges while it has it. Costs nothing without a policy."""
 
     def __init__(self, budgets: Budgets) -> None:
         self.budgets = budgets
-        self._lease = Lease(budgets.settings.run / "budget")
-        self._fd: int | None = None
-        self._stopping = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        seconds = min(5.0, max(0.5, budgets.settings.error_window / 12))
+        self.post = Post(budgets.settings.run / "budget", "looking at the error budgets", self._turn, seconds)
 
     def start(self) -> None:
         """Compete from now on, if any plugin has a policy."""
         if self.budgets.wanted:
-            self._task = asyncio.create_task(self._work(), name="hotbay error budgets")
+            self.post.start()
 
     async def stop(self) -> None:
         """Judge no longer; an operation in progress is finished first."""
-        self._stopping.set()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        await self.post.stop()
 
-    async def _work(self) -> None:
-        turn = min(5.0, max(0.5, self.budgets.settings.error_window / 12))
-        while not self._stopping.is_set():
-            if self._fd is None:
-                self._fd = self._lease.try_acquire()
-            if self._fd is not None:
-                await self._look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), turn)
-
-    async def _look(self) -> None:
-        try:
-            done = await asyncio.to_thread(self.budgets.judge)
-        except Exception:
-            log.exception("the error budgets could not be looked at; the next look tries again")
-        else:
-            for item in done:
-                log.warning("error budget: %s", item)
+    async def _turn(self) -> None:
+        for item in await asyncio.to_thread(self.budgets.judge):
+            log.warning("error budget: %s", item)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -13,8 +12,8 @@ from typing import Any
 from cronsim import CronSim
 
 from hotbay.activate.bus import call
+from hotbay.duty import Post
 from hotbay.follow import Follower
-from hotbay.presence import Lease
 from hotbay.serve import Serving
 from hotbay_sdk.plugin import Mark
 
@@ -23,47 +22,33 @@ Key = tuple[str, int, int]
 
 
 class Jobs:
-    """One worker's part in running jobs: it competes for the lead, and runs all plugins' jobs while it has it."""
+    """One worker's part in running jobs: it competes for the post, and runs all plugins' jobs while it has it."""
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
-        self._lease = Lease(follower.settings.run / "jobs")
-        self._fd: int | None = None
+        self.post = Post(follower.settings.run / "jobs", "arranging the jobs", self._turn, _TURN_SECONDS)
         self._running: dict[Key, list[asyncio.Task[None]]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
 
     def start(self) -> None:
         """Compete from now on."""
         if self.follower.settings.jobs:
-            self.follower.on_change.append(self._changed.set)
-            self._task = asyncio.create_task(self._lead(), name="hotbay jobs")
+            self.follower.on_change.append(self.post.wake)
+            self.post.start()
 
     async def stop(self) -> None:
-        """Stop all jobs and give up the lead."""
+        """Stop all jobs, and leave the post to another worker."""
+        await self.post.stop(self._end)
+
+    async def _end(self) -> None:
         tasks = [task for group in self._running.values() for task in group]
-        tasks += [self._task] if self._task is not None else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
 
-    async def _lead(self) -> None:
-        while True:
-            if self._fd is None:
-                self._fd = self._lease.try_acquire()
-                self.follower.leads_jobs = self._fd is not None
-            if self._fd is not None:
-                self._arrange()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _TURN_SECONDS)
-            self._changed.clear()
-
-    def _arrange(self) -> None:
+    async def _turn(self) -> None:
         """Let exactly the jobs of the generations that serve now run."""
+        self.follower.leads_jobs = True
         servings = self.follower.dispatcher.table.servings.values()
         wanted = {_key(item): item for item in servings if item.generation is not None}
         for key in [key for key in self._running if key not in wanted]:

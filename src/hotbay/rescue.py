@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
+from functools import partial
 
 from hotbay import journal
 from hotbay.apply import Applier
-from hotbay.store import Changes
+from hotbay.duty import keep_looking
 
-log = logging.getLogger("hotbay.rescue")
 _SECONDS = 1.0
-_LONGEST_SECONDS = 60.0
 
 
 def rescue(applier: Applier) -> bool:
@@ -28,17 +25,4 @@ def rescue(applier: Applier) -> bool:
 
 async def keep_rescuing(applier: Applier) -> None:
     """Look when something was written, and again while an operation is open: less often when it can't be closed."""
-    changes, pause, waiting = Changes(applier.store.path), _SECONDS, False
-    try:
-        while True:
-            await asyncio.sleep(pause)
-            if not waiting and not changes.any():
-                continue
-            try:
-                waiting = await asyncio.to_thread(rescue, applier)
-            except Exception:
-                log.exception("what was cut off could not be closed; that is tried again")
-                waiting = True
-            pause = min(pause * 1.5, _LONGEST_SECONDS) if waiting else _SECONDS
-    finally:
-        changes.close()
+    await keep_looking(applier.store.path, "closing what was cut off", partial(rescue, applier), _SECONDS)

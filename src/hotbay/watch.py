@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +15,12 @@ from packaging.version import Version
 from hotbay import store
 from hotbay.apply import Applier
 from hotbay.draft import Request
+from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, StateError, Superseded
 from hotbay.folder import digest
 from hotbay.folders import Found
-from hotbay.follow import Follower
 from hotbay.model import Kind, Live
 from hotbay.package import read_manifest
-from hotbay.presence import Lease
 from hotbay.settings import Settings
 from hotbay.store import Changes
 
@@ -161,53 +158,33 @@ class Registrar:
 
 
 class Watch:
-    """One worker's part in watching: it competes for the job, and looks while it has it."""
+    """One worker's part in watching: it competes for the post, and looks while it has it."""
 
-    def __init__(self, settings: Settings, follower: Follower, applier: Applier) -> None:
+    def __init__(self, settings: Settings, applier: Applier) -> None:
         self.settings = settings
-        self.follower = follower
         self.registrar = Registrar(applier)
-        self._lease = Lease(settings.run / "watch")
-        self._fd: int | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
+        self.post = Post(settings.run / "watch", "looking at the plugins folder", self._turn, settings.watch_seconds)
+        self._forgiven = False
+        self._stamp, self._deep = -1, 0.0
 
     def start(self) -> None:
         """Compete from now on."""
         if self.settings.watch:
-            self._task = asyncio.create_task(self._watch(), name="hotbay watch")
+            self.post.start()
 
     async def stop(self) -> None:
         """Stop looking; an operation in progress is finished first."""
-        self._stopping.set()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        await self.post.stop()
         self.registrar.close()
 
-    async def _watch(self) -> None:
-        deep, stamp = 0.0, -1
-        while not self._stopping.is_set():
-            if self._fd is None:
-                self._fd = self._lease.try_acquire()
-                if self._fd is not None:
-                    await asyncio.to_thread(self.registrar.forgive)
-            deep -= self.settings.watch_seconds
-            if self._fd is not None:
-                now = self.settings.plugins.stat().st_mtime_ns if self.settings.plugins.is_dir() else 0
-                if now != stamp or deep <= 0:
-                    stamp, deep = now, _DEEP_SECONDS
-                    await self._look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self.settings.watch_seconds)
-
-    async def _look(self) -> None:
-        try:
-            done = await asyncio.to_thread(self.registrar.look)
-        except Exception:
-            log.exception("looking at the plugins folder failed; the next look tries again")
-        else:
-            for item in done:
+    async def _turn(self) -> None:
+        """Look when a name in the folder changed, and once a second whether contents did."""
+        if not self._forgiven:
+            await asyncio.to_thread(self.registrar.forgive)
+            self._forgiven = True
+        self._deep -= self.settings.watch_seconds
+        now = self.settings.plugins.stat().st_mtime_ns if self.settings.plugins.is_dir() else 0
+        if now != self._stamp or self._deep <= 0:
+            self._stamp, self._deep = now, _DEEP_SECONDS
+            for item in await asyncio.to_thread(self.registrar.look):
                 log.info("plugins folder: %s", item)

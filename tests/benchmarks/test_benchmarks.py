@@ -78,7 +78,7 @@ def test_swapping_under_load_fails_no_request_and_its_streams_miss_nothing() -> 
 def test_torture_kills_and_tears_nothing() -> None:
     answer = tiny("torture")
     assert (answer["torn"], answer["lost_rows"], answer["failures"]) == (0, 0, [])
-    assert answer["kills"] > 50
+    assert answer["kills"] > 5
 
 
 def test_install_reaches_every_worker_with_no_other_status() -> None:

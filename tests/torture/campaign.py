@@ -22,12 +22,14 @@ _RANDOM = (ACTOR, BUSY, BUSY, WORKER, RECOVERY)
 class Size:
     """How many trials: `each` points of every operation and kind of kill (None: all), `chance` at random times.
 
-    `cuts`: at how many places each operation is cut off for the trials of recovery.
+    `cuts`: at how many places each operation is cut off for the trials of recovery. `operations`: how many operations,
+    drawn by the seed, unless some are named (None: all).
     """
 
     each: int | None
     chance: int
     cuts: int
+    operations: int | None = None
 
 
 class Campaign:
@@ -37,7 +39,7 @@ class Campaign:
         self.lab = Lab(root)
         self.size = size
         self.random = random.Random(seed)
-        self.names = [name for name in CASES if not only or name in only]
+        self.names = [name for name in CASES if name in only] or self._drawn()
         self.points = 0
         self._seconds: dict[str, float] = {}
         self._cuts: dict[str, list[Path]] = {}
@@ -47,6 +49,10 @@ class Campaign:
         self.trials = [trial for name in self.names for trial in self._fixed(name)]
         self.trials += [self._by_chance() for _ in range(size.chance)]
         self.random.shuffle(self.trials)
+
+    def _drawn(self) -> list[str]:
+        names, count = list(CASES), self.size.operations
+        return names if count is None else self.random.sample(names, count)
 
     def _fixed(self, name: str) -> Iterator[Trial]:
         began = time.monotonic()
