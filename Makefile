@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint unit versions bench soak torture clean help
+.PHONY: demo console test lint unit versions bench soak torture clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Hotbay needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
@@ -23,11 +23,21 @@ demo: $(STAMP)   ## the billing host with plugins to install, on 127.0.0.1:$(POR
 
 test: lint unit  ## linters, types, import rules and all tests
 
-lint: $(STAMP)   ## ruff, mypy, import-linter
+lint: $(STAMP) console/node_modules/.hotbay  ## ruff, mypy, import-linter, TypeScript
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	console/node_modules/@typescript/typescript-*/lib/tsc --noEmit -p console
+
+console: $(STAMP)  ## build the console anew when its sources changed
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+
+# The TypeScript compiler comes with the console's build; a checkout whose console is up to date may lack it.
+console/node_modules/.hotbay: console/package-lock.json $(STAMP)
+	@test -e $@ || rm -f src/hotbay/console/static/.built
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
 
 unit: $(STAMP)   ## all tests
 	$(BIN)/python -m pytest

@@ -37,6 +37,9 @@ class Inside:
         self.started = True
         self.log: list[str] = []
 
+    def shows(self, scope: Any) -> bool:
+        return False
+
     def wants(self, path: str) -> bool:
         return path.startswith("/plug")
 

@@ -25,6 +25,7 @@ from hotbay.catalog import Catalog
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
+from hotbay.console.pages import Pages
 from hotbay.documents import Documents
 from hotbay.duty import keep_looking
 from hotbay.errors import HotbayError, LeaseHeld
@@ -79,7 +80,7 @@ class PluginRoute(BaseRoute):
         serving = self.hotbay.follower.dispatcher.current(path)
         if serving is not None:
             return Match.FULL, {_SERVING: serving}
-        return (Match.FULL, {}) if self.hotbay.wants(path) else (Match.NONE, {})
+        return (Match.FULL, {}) if self.hotbay.wants(path) or self.hotbay.shows(scope) else (Match.NONE, {})
 
     def handle(self, scope: Any, receive: Any, send: Any) -> Any:
         """Answer with a plugin: with the one that `matches` found, unless something awaited in between."""
@@ -104,13 +105,21 @@ class Hotbay:
     """Makes an application a host of plugins.
 
     `admin` decides who may administrate: for FastAPI a dependency, else a callable that gets the request and answers
-    who it is; both raise or answer None to refuse. Settings come from `hotbay.toml` and the environment; keyword
+    who it is; both raise or answer None to refuse. `console` is where the console's pages are (None: nowhere), and
+    `frontend` a folder with the host's own pages for it. Settings come from `hotbay.toml` and the environment; keyword
     arguments win over both. For applications that are neither FastAPI nor Starlette, use the Hotbay object itself as
     the application. Raises InvalidConfig.
     """
 
     def __init__(
-        self, app: Any, *, admin: Callable[..., Any] | None = None, config: Path | None = None, **options: Any
+        self,
+        app: Any,
+        *,
+        admin: Callable[..., Any] | None = None,
+        console: str | None = "/admin",
+        frontend: Path | None = None,
+        config: Path | None = None,
+        **options: Any,
     ):
         self.app = app
         self.admin = admin
@@ -121,6 +130,7 @@ class Hotbay:
         self.host = FrameworkHost(app)
         self.catalog = Catalog(self.settings)
         self.documents = Documents(self.settings.documents)
+        self.pages = Pages(self.settings, console, frontend)
         self.started = False
         self.follower: Follower
         self.notary: Notary
@@ -193,6 +203,8 @@ class Hotbay:
         self.follower.claims, self.follower.struck = self.claims, self._struck
         self.notary = Notary(self.settings, self.store, Workers(self.settings.run))
         self.feed = Feed(self)
+        self.follower.dispatcher.shows = self.pages.shows
+        await asyncio.to_thread(self.pages.prepare, str(getattr(self.app, "title", "") or "Hotbay"))
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
         await asyncio.to_thread(self._recover)
@@ -286,7 +298,7 @@ class Hotbay:
 
     def host_api_paths(self) -> list[str]:
         """The paths of Hotbay's own API."""
-        return [f"{self.settings.api_prefix}/marketplace/*", f"{self.settings.api_prefix}/hotbay/*"]
+        return [f"{self.settings.api_prefix}/marketplace/*", f"{self.settings.api_prefix}/hotbay/*", "/hotbay/*"]
 
     def _prepare_logs(self) -> None:
         self.logs = PluginLogs(self.settings.logs)
@@ -296,18 +308,26 @@ class Hotbay:
 
     def wants(self, path: str) -> bool:
         """True when Hotbay's API or a plugin answers the path."""
-        return self.api.owns(path) or self.follower.dispatcher.wants(path)
+        return self.api.owns(path) or self.pages.owns(path) or self.follower.dispatcher.wants(path)
+
+    def shows(self, scope: Scope) -> bool:
+        """True when the console has a page for what nobody answers."""
+        return self.pages.shows(scope)
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that `wants` was true for."""
         if self.api.owns(route_path(scope)):
             await self.api(scope, receive, send)
+        elif self.pages.owns(route_path(scope)):
+            await self.pages(scope, receive, send)
         else:
             await self.follower.dispatcher.serve(scope, receive, send, self._host)
 
     async def _host(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No plugin answers after all: a host that routes goes on as if we were not there (405, redirects, 404)."""
-        if self._framed:
+        if self.pages.shows(scope):
+            await self.pages(scope, receive, send)
+        elif self._framed:
             await self.app.router({**scope, _DECLINED: True}, receive, send)
         else:
             await self.host.not_found(scope, receive, send)

@@ -382,6 +382,8 @@ class Dispatcher:
         self.beacon = beacon
         self.sync = sync
         self._hold_seconds = hold_seconds
+        # Whether somebody has a page of his own that says that a plugin is not there.
+        self.shows: Callable[[Scope], bool] = lambda scope: False
 
     def current(self, path: str) -> Serving | None:
         """Who answers a path at once; None when nobody does, or when `serve` has to look anew or to wait first."""
@@ -419,7 +421,7 @@ class Dispatcher:
 
     async def _absent(self, path: str, scope: Scope, receive: Receive, send: Send, otherwise: App) -> None:
         claim = self.table.claimed(path) if scope["type"] == "http" else None
-        if claim is None:
+        if claim is None or (claim.page and self.shows(scope)):
             await otherwise(scope, receive, send)
         elif claim.page and _accepts_html(scope):
             await respond(send, 404, _page(claim), "text/html; charset=utf-8")

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(0.2, ge=0, le=60)
     server_timing: bool = False
     metrics_token: SecretStr = SecretStr("")
+    brand_name: str = Field("", max_length=60)
+    brand_logo: str = ""
+    brand_color: str = Field("", pattern=r"^(?:#[0-9a-fA-F]{6})?$")
+    login_url: str = ""
     error_policy: Policy = "none"
     error_policies: dict[str, Policy] = {}
     error_budget: float = Field(0.5, ge=0, lt=1)
@@ -75,6 +79,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a SQLite URL, for example sqlite:///var/billing.db")
         if value in (_SQLITE, _MEMORY):
             raise ValueError("must name a file: the workers share the database")
+        return value
+
+    @field_validator("brand_logo", "login_url")
+    @classmethod
+    def _of_this_site(cls, value: str) -> str:
+        if value and (not value.startswith("/") or value.startswith("//") or "\\" in value):
+            raise ValueError("must be a path of this site, for example /static/logo.svg")
         return value
 
     @field_validator("stall_seconds")

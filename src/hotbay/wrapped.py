@@ -24,6 +24,9 @@ class Inside(Protocol):
     def wants(self, path: str) -> bool:
         """True when Hotbay answers the path."""
 
+    def shows(self, scope: Scope) -> bool:
+        """True when Hotbay has a page for what nobody answers."""
+
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it."""
 
@@ -42,7 +45,7 @@ class HostFirst:
         """Serve one connection."""
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
-        elif not self.inside.started or not self.inside.wants(route_path(scope)):
+        elif not self.inside.started or not (self.inside.wants(route_path(scope)) or self.inside.shows(scope)):
             await self.app(scope, receive, send)
         else:
             await self._host_first(scope, receive, send)

@@ -1,0 +1,98 @@
+// One contributed component: loaded, guarded, and swapped for its next version only when that one is there.
+import { Component, type ComponentType, type ErrorInfo, type ReactNode, useEffect, useState } from "react";
+import { api } from "./api";
+import { PluginContext } from "./hot";
+import { integrityOf, load, loaded, type Loadable } from "./modules";
+import type { PluginEntry, PluginProps } from "./types";
+import { t } from "./words";
+
+export interface Where {
+  kind: "page" | "widget" | "settings" | "command" | "component";
+  name: string;
+}
+
+/** Tell the server that a plugin failed in this browser; never fails itself. */
+export function report(plugin: PluginEntry, where: Where, error: unknown) {
+  const told = error instanceof Error ? error : new Error(String(error));
+  const body = { plugin: plugin.id, digest: plugin.digest, ...where, message: told.message, stack: told.stack ?? "", url: location.href };
+  api.post("/hotbay/browser-errors", body).catch(() => undefined);
+}
+
+function Broken({ plugin, where, retry }: { plugin: PluginEntry; where: Where; retry: () => void }) {
+  return (
+    <div className="hb-broken" role="alert">
+      <strong>{t("{name} has a problem", { name: plugin.name })}</strong>
+      <span>{t("This part of the plugin ({part}, version {version}) failed. The rest of the page works.", { part: where.name, version: plugin.version })}</span>
+      <button type="button" onClick={retry}>{t("Try again")}</button>
+    </div>
+  );
+}
+
+interface GuardProps {
+  plugin: PluginEntry;
+  where: Where;
+  children: ReactNode;
+}
+
+/** Keeps the failure of one contribution to itself, names the plugin and tells the server. */
+export class Guard extends Component<GuardProps, { failed: string }> {
+  override state = { failed: "" };
+  static getDerivedStateFromError() {
+    return { failed: "?" };
+  }
+  override componentDidCatch(error: unknown, _: ErrorInfo) {
+    this.setState({ failed: this.props.plugin.digest });
+    report(this.props.plugin, this.props.where, error);
+  }
+  override componentDidUpdate(before: GuardProps) {
+    if (this.state.failed && before.plugin.digest !== this.props.plugin.digest) this.setState({ failed: "" });
+  }
+  override render() {
+    if (!this.state.failed) return this.props.children;
+    return <Broken plugin={this.props.plugin} where={this.props.where} retry={() => this.setState({ failed: "" })} />;
+  }
+}
+
+type State = { plugin: PluginEntry; entry: Loadable; Found: ComponentType<PluginProps> } | null;
+
+interface Props {
+  plugin: PluginEntry;
+  entry: Loadable;
+  where: Where;
+  waiting?: ReactNode;
+}
+
+/** Renders a contribution; a new version replaces the old one once its code has been loaded. */
+export function Contribution({ plugin, entry, where, waiting = null }: Props) {
+  const first = loaded(plugin, entry);
+  const [shown, setShown] = useState<State>(first ? { plugin, entry, Found: first } : null);
+  const [failure, setFailure] = useState<unknown>(null);
+  useEffect(() => {
+    let gone = false;
+    setFailure(null);
+    load(plugin, entry).then(
+      (Found) => !gone && setShown({ plugin, entry, Found }),
+      (error: unknown) => {
+        if (gone) return;
+        setFailure(error);
+        report(plugin, where, error);
+      },
+    );
+    return () => {
+      gone = true;
+    };
+    // Only another file is another component; the rest of the entry is about where it stands.
+  }, [plugin.base, plugin.version, entry.module, entry.export]);
+  if (failure) return <Broken plugin={plugin} where={where} retry={() => location.reload()} />;
+  if (!shown || shown.plugin.id !== plugin.id) return waiting;
+  const about = { id: shown.plugin.id, version: shown.plugin.version, digest: shown.plugin.digest };
+  return (
+    <Guard plugin={shown.plugin} where={where}>
+      <PluginContext value={about}>
+        <shown.Found plugin={about} />
+      </PluginContext>
+    </Guard>
+  );
+}
+
+export { integrityOf };

@@ -1,0 +1,53 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { api, type Options } from "./api";
+
+export interface Loaded<T> {
+  data: T | undefined;
+  error: unknown;
+  loading: boolean;
+  /** Ask again; what is shown stays until the answer is there. */
+  reload: () => void;
+}
+
+/** GET a path of the API (`null`: nothing yet) and again when it changes. */
+export function useApi<T>(path: string | null, query?: Options["query"]): Loaded<T> {
+  const [state, setState] = useState<{ data?: T; error?: unknown; of?: string }>({});
+  const [count, setCount] = useState(0);
+  const key = path === null ? "" : api.url(path, query);
+  const latest = useRef("");
+  useEffect(() => {
+    if (!key) return undefined;
+    const stop = new AbortController();
+    latest.current = key;
+    api.get<T>(path ?? "", { query, signal: stop.signal }).then(
+      (data) => setState({ data, of: key }),
+      (error: unknown) => !stop.signal.aborted && setState((old) => ({ ...old, error, of: key })),
+    );
+    return () => stop.abort();
+    // The key has the path and the query in it.
+  }, [key, count]);
+  const reload = useCallback(() => setCount((old) => old + 1), []);
+  return { data: state.data, error: state.error, loading: !!key && state.of !== key, reload };
+}
+
+export interface Settings {
+  addon_id: string;
+  schema: Record<string, unknown> | null;
+  values: Record<string, unknown>;
+  revision: number;
+}
+
+/** A plugin's settings, for administrators: values (secrets are masked), schema, and `save` for changes. */
+export function useSettings(plugin: string) {
+  const path = `/marketplace/settings/${plugin}`;
+  const loaded = useApi<Settings>(path);
+  const save = useCallback(
+    async (changes: Record<string, unknown>) => {
+      const answer = await api.patch<Settings>(path, changes);
+      loaded.reload();
+      return answer;
+    },
+    [path, loaded.reload],
+  );
+  return { ...loaded, save };
+}

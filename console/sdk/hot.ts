@@ -1,0 +1,34 @@
+// State that outlives the swap of the component that holds it.
+import { createContext, type Dispatch, type SetStateAction, use, useCallback, useState } from "react";
+
+/** Whose component is rendered; the shell sets it around each contribution. */
+export const PluginContext = createContext<{ id: string; version: string; digest: string } | null>(null);
+
+const kept = new Map<string, unknown>();
+
+/** Forget what a plugin kept: after it was removed. */
+export function forget(plugin: string) {
+  for (const key of kept.keys()) if (key.startsWith(`${plugin}\0`)) kept.delete(key);
+}
+
+/**
+ * Like `useState`, and kept when the plugin is upgraded under the open page. `key` is unique in the plugin; a new
+ * version that wants another shape names another key.
+ */
+export function useHotState<T>(key: string, initial: T | (() => T)): [T, Dispatch<SetStateAction<T>>] {
+  const plugin = use(PluginContext)?.id ?? "host";
+  const full = `${plugin}\0${key}`;
+  const [value, setValue] = useState<T>(() => {
+    if (kept.has(full)) return kept.get(full) as T;
+    return typeof initial === "function" ? (initial as () => T)() : initial;
+  });
+  const set = useCallback<Dispatch<SetStateAction<T>>>(
+    (next) => setValue((before) => {
+      const after = typeof next === "function" ? (next as (value: T) => T)(before) : next;
+      kept.set(full, after);
+      return after;
+    }),
+    [full],
+  );
+  return [value, set];
+}

@@ -1,0 +1,60 @@
+// The registry as this browser knows it: one store, fed by `stream.ts`.
+import { useSyncExternalStore } from "react";
+import { api } from "./api";
+import type { Registry } from "./types";
+
+const NOTHING: Registry = { epoch: "", rev: -1, viewer: { role: "guest", name: "" }, plugins: [], claims: [] };
+const listeners = new Set<() => void>();
+let current = NOTHING;
+let known = false;
+
+/** The registry now. */
+export const registry = () => current;
+
+/** False until the server told once. */
+export const isKnown = () => known;
+
+function older(fresh: Registry): boolean {
+  return known && fresh.epoch === current.epoch && fresh.rev < current.rev;
+}
+
+function same(fresh: Registry): boolean {
+  const viewer = fresh.viewer.role === current.viewer.role && fresh.viewer.name === current.viewer.name;
+  return known && viewer && fresh.epoch === current.epoch && fresh.rev === current.rev;
+}
+
+/** Take a snapshot; false when it is no news. */
+export function accept(fresh: Registry): boolean {
+  if (older(fresh) || same(fresh)) return false;
+  current = fresh;
+  known = true;
+  for (const listener of listeners) listener();
+  return true;
+}
+
+/** Call a function at each change; answers how to stop. */
+export function onRegistry(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/** Ask the server now. */
+export async function refresh(): Promise<Registry> {
+  const fresh = await api.get<Registry>("/hotbay/registry");
+  accept(fresh);
+  return fresh;
+}
+
+/** The registry: active plugins with what they contribute, and who is looking. Renders anew at each change. */
+export const useRegistry = (): Registry => useSyncExternalStore(onRegistry, registry);
+
+/** Whether the server told of its plugins yet. */
+export const useKnown = (): boolean => useSyncExternalStore(onRegistry, isKnown);
+
+/** Who is looking. */
+export const useViewer = (): Registry["viewer"] => useRegistry().viewer;
+
+const RANK = { guest: 0, user: 1, admin: 2 };
+
+/** True when the viewer may do what `role` may. The server decides in the end; this only shows and hides. */
+export const usePermission = (role: "user" | "admin"): boolean => RANK[useViewer().role] >= RANK[role];

@@ -1,0 +1,74 @@
+import { useSyncExternalStore } from "react";
+
+/** Texts by the English one, by language. */
+export type Messages = Record<string, Record<string, string>>;
+
+const KEY = "hotbay.language";
+const known = new Map<string, Map<string, string>>();
+const listeners = new Set<() => void>();
+let revision = 0;
+let current = "en";
+
+function tell() {
+  revision += 1;
+  for (const listener of listeners) listener();
+}
+
+/** Languages that can be chosen. */
+export const LANGUAGES: Record<string, string> = { en: "English", de: "Deutsch" };
+
+/** The language in use, as a BCP 47 tag. */
+export const language = () => current;
+
+/** Change the language of the whole console, and remember it in this browser. */
+export function setLanguage(tag: string) {
+  if (!(tag in LANGUAGES)) return;
+  current = tag;
+  document.documentElement.lang = tag;
+  try {
+    localStorage.setItem(KEY, tag);
+  } catch {
+    // A browser that keeps nothing still shows the language until it is closed.
+  }
+  tell();
+}
+
+/** Take the language that was chosen before, else the browser's first that is known. */
+export function chooseLanguage() {
+  let kept: string | null = null;
+  try {
+    kept = localStorage.getItem(KEY);
+  } catch {
+    kept = null;
+  }
+  const wanted = [kept ?? "", ...navigator.languages].map((tag) => tag.slice(0, 2));
+  current = wanted.find((tag) => tag in LANGUAGES) ?? "en";
+  document.documentElement.lang = current;
+}
+
+/** Add texts; what was there under the same English text is replaced. */
+export function addMessages(messages: Messages) {
+  for (const [tag, texts] of Object.entries(messages)) {
+    const all = known.get(tag) ?? new Map<string, string>();
+    known.set(tag, all);
+    for (const [english, text] of Object.entries(texts)) all.set(english, text);
+  }
+  tell();
+}
+
+/** A text in the language in use; `{name}` is replaced by `values.name`. Without a translation it stays English. */
+export function t(english: string, values: Record<string, string | number> = {}): string {
+  const text = known.get(current)?.get(english) ?? english;
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+function subscribe(listener: () => void) {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/** `t`, and a new rendering when the language changes. */
+export function useT(): typeof t {
+  useSyncExternalStore(subscribe, () => revision);
+  return t;
+}
