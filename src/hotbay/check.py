@@ -15,7 +15,8 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from hotbay.code import CAPABILITY_FILES, capabilities, warnings_in
-from hotbay.errors import HotbayError, NotFound, Problem
+from hotbay.errors import HotbayError, NotFound, Problem, StateError
+from hotbay.frontend import Toolchain, build, has_frontend
 from hotbay.package import read_manifest, tree, unpack
 from hotbay_sdk.manifest import FILES, Manifest
 from hotbay_sdk.rules import RESERVED
@@ -86,6 +87,7 @@ def _check_folder(folder: Path) -> Report:
         errors += _identity(manifest, name)
         advice += _dependencies(manifest, name, errors)
         advice += _backend(manifest, files, modules)
+        advice += _frontend(manifest, folder, errors)
     return Report(tuple(errors), tuple(advice), manifest)
 
 
@@ -153,6 +155,26 @@ def _layout(files: Files) -> Iterator[Problem]:
     if pages and "frontend/addon.config.ts" not in files:
         mend = "add frontend/addon.config.ts with routes and components"
         yield Problem("(package)", "pages and components are shown by nobody", file=pages[0], mend=mend)
+
+
+def _frontend(manifest: Manifest, folder: Path, errors: list[Problem]) -> Iterator[Problem]:
+    """Compile it, as install does. Pages that the manifest names and nobody shows are warnings."""
+    shown: set[str] = set()
+    if not errors and has_frontend(folder):
+        try:
+            with build(folder, manifest, Toolchain.installed()) as (bundle, _):
+                shown = {page["path"] for page in bundle.contributions["pages"]}
+                yield from bundle.warnings
+        except StateError as error:
+            yield Problem("(package)", f"can't be checked: {error.message}", file="frontend", mend=error.mend)
+            return
+        except HotbayError as error:
+            errors += _problems(error)
+            return
+    for path in manifest.frontend.routes if shown else ():
+        if path not in shown and not path.endswith("/*"):
+            mend = "add it to routes of frontend/addon.config.ts"
+            yield Problem("frontend.routes", "names a page that nothing shows", path, mend=mend)
 
 
 def _migrations(files: Files, errors: list[Problem]) -> Iterator[Problem]:

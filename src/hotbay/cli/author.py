@@ -17,12 +17,15 @@ _folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, 
 @_folder
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Where to. [default: beside it]")
 @click.option("--tar", is_flag=True, help="A .tar.gz instead of a .zip.")
+@click.option("--raw", is_flag=True, help="Do not compile the frontend: every host that installs it will.")
 @pass_shell
-def pack(shell: Shell, /, folder: Path, output: Path | None, tar: bool) -> None:
-    """Build the package of a plugin's folder: the same files give the same bytes."""
-    from hotbay.package import pack as build
+def pack(shell: Shell, /, folder: Path, output: Path | None, tar: bool, raw: bool) -> None:
+    """Build the package of a plugin's folder, its frontend compiled: the same files give the same bytes."""
+    from hotbay.frontend import packing
+    from hotbay.package import pack as pack_files
     from hotbay.package import read_manifest, sha256_file
 
+    build = pack_files if raw else packing.pack
     file = build(folder, output, kind="tar.gz" if tar else "zip")
     manifest, length, sha256 = read_manifest(file), file.stat().st_size, sha256_file(file)
     document = {"id": manifest.id, "version": manifest.version, "path": str(file), "size": length, "sha256": sha256}
