@@ -8,7 +8,6 @@ process while it looks. It is bounded in objects and seconds, and lets other thr
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextvars
 import gc
 import signal
@@ -24,7 +23,7 @@ from typing import Any
 from hotbay.activate import Holder
 from hotbay.activate.loader import PREFIX
 from hotbay.activate.owned import Owner
-from hotbay.activate.paths import Standing, Way, describe, public
+from hotbay.activate.paths import AtExit, Standing, Way, describe, public
 
 _SECONDS = 3.0
 _OBJECTS = 600_000
@@ -143,13 +142,13 @@ class _Search:
 
 
 def _referents(node: Any) -> list[Any]:
-    """What an object refers to; of a module written in C, only its names (and what `atexit` will call).
+    """What an object refers to; of a module, only its names.
 
-    The state of such a module may show the collector objects that are dead and kept for reuse: `_asyncio` of 3.12 does.
+    The state of one that is written in C may show objects that are dead and kept for reuse: `_asyncio` of 3.12 does.
     Whoever takes a reference to one and lets it go frees it a second time, and from then on each collection runs in a
     circle, with the whole process waiting for it.
     """
-    if issubclass(type(node), ModuleType) and node is not atexit:
+    if issubclass(type(node), ModuleType):
         return [vars(node)]
     return gc.get_referents(node)
 
@@ -172,7 +171,7 @@ def _roots(loop: Any) -> Iterator[Any]:
     yield from _tasks(loop)
     yield from (handler for number in signal.valid_signals() if (handler := signal.getsignal(number)) is not None)
     yield contextvars.copy_context()
-    yield atexit
+    yield AtExit()
     yield loop
     yield from (module for name, module in sys.modules.copy().items() if not name.startswith(PREFIX))
     yield from (module for name, module in sys.modules.copy().items() if name.startswith(PREFIX))

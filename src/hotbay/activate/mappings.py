@@ -116,9 +116,10 @@ def _forget_relations(other: Mapper[Any], mine: Mapper[Any]) -> None:
     """Let a model of the host's forget the relations of the plugin's one, and the attributes that it got by them."""
     for item in [item for item in _relations(other) if item.mapper is mine]:
         _forget_attribute(other, item.key)
-    processors = other._dependency_processors
-    processors[:] = [item for item in processors if item.parent is not mine and item.mapper is not mine]
-    other._expire_memoizations()
+    for one in other.self_and_descendants:  # Models that inherit from the host's got the processors as well.
+        processors = one._dependency_processors
+        processors[:] = [item for item in processors if item.parent is not mine and item.mapper is not mine]
+        one._expire_memoizations()
 
 
 def _forget_attribute(mapper: Mapper[Any], key: str) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import inspect
 import logging
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import CellType, CoroutineType, FrameType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from hotbay.activate import Holder
 from hotbay.activate.owned import Owner
@@ -50,6 +51,20 @@ class Standing:
             found.clear()
 
 
+class AtExit:
+    """What the process will call at its end. `atexit` shows nobody its list, but compares each with what to forget."""
+
+    def __init__(self) -> None:
+        self.functions: list[Any] = []
+        atexit.unregister(cast(Any, self))
+
+    def __eq__(self, other: object) -> bool:
+        self.functions.append(other)
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Way:
     """What leads from a root of the process to an object of the generation."""
 
@@ -75,7 +90,7 @@ class Way:
             for kind, types in _KINDS:
                 if issubclass(type(node), types):
                     return kind
-        if isinstance(self.nodes[0], ModuleType) and self.nodes[0].__name__ == "atexit":
+        if type(self.nodes[0]) is AtExit:
             return "atexit"
         if type(self.nodes[0]) is Standing:
             return "thread"
@@ -137,6 +152,8 @@ def describe(owner: Owner, node: Any) -> str:
     kind = type(node)
     if kind is Standing:
         return f"thread {node.name!r} in {node.code.co_qualname}"
+    if kind is AtExit:
+        return "what runs at exit"
     if issubclass(kind, (threading.Thread, logging.Logger)):
         return f"{_type_name(owner, kind)} {node.name!r}"
     if issubclass(kind, asyncio.Task):
