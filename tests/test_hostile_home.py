@@ -109,7 +109,7 @@ def test_a_corrupted_registry_file_is_named_and_stops_nobody(var: Path, text: st
 def _mend(var: Path) -> list[str]:
     host = open_host(settings(var))
     try:
-        return mend(host.settings, host.store)
+        return list(mend(host.applier).done.values())
     finally:
         host.close()
 
@@ -122,7 +122,7 @@ def test_a_missing_image_comes_back_from_the_plugins_folder(var: Path) -> None:
     shutil.rmtree(image)
     shutil.rmtree(var / "modules")
     ((check, level, text),) = [item for item in findings(var) if item[0] == "images"]
-    assert (check, level) == ("images", "error") and "is missing" in text and "--fix restores it" in text
+    assert (check, level) == ("images", "error") and "is missing" in text and "--mend restores it" in text
     started(var, "notes", "other")
     assert (image / "backend" / "routes.py").is_file()
     assert [item for item in findings(var) if item[0] == "images"] == []
@@ -187,7 +187,7 @@ def test_a_plugins_folder_that_was_lost_uninstalls_nobody_and_can_be_put_back(va
     for desk in serves(var, "notes", "other"):
         health = desk.client.get(f"{LIVE}/health").json()
         assert any("was lost" in item["message"] for item in health["findings"])
-    assert {"put the folder of notes back", "put the folder of other back"} <= set(_mend(var))
+    assert {"put the folders of notes, other back"} <= set(_mend(var))
     assert (var / "plugins" / "notes" / "backend" / "routes.py").is_file()
     assert findings(var) == []
     started(var, "notes", "other")

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hotbay.errors import NotFound
-from hotbay.schema import backups
+from hotbay.schema import backups, operations
 from hotbay.settings import Settings
 from hotbay.store import Store, now
 
@@ -136,8 +136,14 @@ def retire_backups(settings: Settings, store: Store, plugin: str, needed: frozen
 
 
 def sweep_backups(settings: Settings, store: Store) -> None:
-    """Delete folders that no backup has: whoever deleted it, or had begun one, was cut off. Needs the lease."""
+    """Delete folders that no backup has: whoever deleted it, or had begun one, was cut off. Needs the lease.
+
+    A folder of an operation that the journal does not know stays: the database may be an older one than the folder.
+    """
     known = {item.folder for item in list_backups(store)}
+    with store.read() as connection:
+        ours = set(connection.scalars(select(operations.c.id)))
     for path in settings.backups.iterdir() if settings.backups.is_dir() else ():
-        if path.name not in known:
+        number = path.name.rpartition("-")[2]
+        if path.name not in known and number.isdigit() and int(number) in ours:
             shutil.rmtree(path, ignore_errors=True)

@@ -54,9 +54,17 @@ class Documents:
             if not self.has(image) and generation.app is not None:
                 await asyncio.to_thread(self._make, image, generation)
 
+    def unused(self, used: set[str]) -> list[Path]:
+        """Documents of images that are not used any more, and those that a killed process had half written."""
+        found = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        return [file for file in found if _is_unused(file, used)]
+
     def sweep(self, used: set[str]) -> None:
-        """Forget documents of images that are not used any more, and those that a killed process had half written."""
-        for file in self.folder.iterdir() if self.folder.is_dir() else ():
-            image, _, process = file.name.removesuffix(".json").removesuffix(".tmp").partition(".")
-            if (process and not lives(process)) or (not process and image not in used):
-                file.unlink(missing_ok=True)
+        """Forget what is unused."""
+        for file in self.unused(used):
+            file.unlink(missing_ok=True)
+
+
+def _is_unused(file: Path, used: set[str]) -> bool:
+    image, _, process = file.name.removesuffix(".json").removesuffix(".tmp").partition(".")
+    return not lives(process) if process else image not in used

@@ -14,10 +14,11 @@ from hotbay.backups import backup_of
 from hotbay.bench import Bench, Record, image_of
 from hotbay.catalogue import inverse
 from hotbay.errors import MigrationFailed
+from hotbay.export import LEDGER
 from hotbay.folder import fsync_tree, make_folder
 from hotbay.migrate import Applied, Migrator, Transaction
 from hotbay.migrations import Migration, read_migrations
-from hotbay.preserve import LEDGER, put_back, undisturbed, wide_grant
+from hotbay.preserve import put_back, undisturbed, wide_grant
 from hotbay.restore import restore_data
 
 ADDON = 0  # The ledger's number for what a seed 002 addon class created itself.

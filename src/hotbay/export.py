@@ -26,11 +26,13 @@ from hotbay.errors import BadInput, MigrationFailed
 from hotbay.folder import fsync_dir, make_folder
 from hotbay.grant import Grant, fold, quote
 from hotbay.mishap import explain
+from hotbay.store import Store, now
 
 APPLICATION = 0x48424558  # "HBEX", in the file's header
 FORMAT = 1
 SIDE = "hotbay_side"
 ROWID = "hotbay_rowid"
+LEDGER = ("number", "name", "checksum", "down", "undo")
 LAYOUT = (
     f"CREATE TABLE {SIDE}.hotbay_export_meta (document TEXT NOT NULL)",
     f"CREATE TABLE {SIDE}.hotbay_export_object "
@@ -203,6 +205,14 @@ def _copy_out(source: sqlite3.Connection, table: str) -> int:
     source.execute(f"CREATE TABLE {SIDE}.{name} ({form.declared})")
     copied = source.execute(f"INSERT INTO {SIDE}.{name} SELECT {form.names} FROM main.{name}")
     return copied.rowcount
+
+
+def describe(registry: Store, plugin: str, version: str = "") -> dict[str, Any]:
+    """What goes with a plugin's rows: enough to bring them back where nothing else is known of it."""
+    ledger = [{key: row[key] for key in LEDGER} for row in registry.applied(plugin)]
+    plain, secrets = registry.read_settings(plugin)
+    settings = {"data": plain, "secrets": secrets}
+    return {"plugin": plugin, "version": version, "ledger": ledger, "settings": settings, "at": now()}
 
 
 def read_export(file: Path) -> dict[str, Any]:

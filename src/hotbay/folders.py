@@ -132,11 +132,14 @@ class Folders:
         for path in self.root.glob(f"{_OURS}old-*"):
             shutil.rmtree(path, ignore_errors=True)
 
+    def shelves(self) -> list[Path]:
+        """What operations keep here that is no plugin's folder yet, or any more."""
+        return sorted(path for pattern in (f"{_OURS}*", f".{_OURS}*") for path in self.root.glob(pattern))
+
     def sweep_shelves(self) -> None:
         """Delete what operations that were cut off had shelved; only for the holder of the lease."""
-        for pattern in (f"{_OURS}*", f".{_OURS}*"):
-            for path in self.root.glob(pattern):
-                shutil.rmtree(path, ignore_errors=True)
+        for path in self.shelves():
+            shutil.rmtree(path, ignore_errors=True)
 
     def write_registry(self, rows: Iterable[Live], epoch: str, rev: int) -> None:
         """Write `addon_registry.json`, atomically."""

@@ -13,7 +13,7 @@ from hotbay.backups import Backup, backup_of, get_backup, mark_restored, record_
 from hotbay.bench import Bench, Record
 from hotbay.compare import Loss, compare
 from hotbay.errors import LosesRows
-from hotbay.export import export_data
+from hotbay.export import describe, export_data
 from hotbay.folder import fsync_tree, make_folder
 from hotbay.grant import Grant
 from hotbay.merge import Aside, merge_rows, stash_rows
@@ -21,8 +21,6 @@ from hotbay.migrate import Migrator, Transaction
 from hotbay.model import Rows
 from hotbay.restore import beside, refuse_changed, restore_data
 from hotbay_sdk.manifest import parse
-
-LEDGER = ("number", "name", "checksum", "down", "undo")
 
 
 def wide_grant(bench: Bench, *more: str) -> Grant:
@@ -32,14 +30,8 @@ def wide_grant(bench: Bench, *more: str) -> Grant:
     return replace(grant, tables=grant.tables | frozenset(listed) | frozenset(more))
 
 
-def describe(bench: Bench) -> Record:
-    """What goes with a plugin's rows: enough to bring them back where nothing else is known of it."""
-    rows = bench.store.applied(bench.plugin)
-    ledger = [{key: row[key] for key in LEDGER} for row in rows]
-    plain, secrets = bench.store.read_settings(bench.plugin)
-    version = bench.old.version if bench.old else ""
-    settings = {"data": plain, "secrets": secrets}
-    return {"plugin": bench.plugin, "version": version, "ledger": ledger, "settings": settings, "at": store.now()}
+def _describe(bench: Bench) -> Record:
+    return describe(bench.store, bench.plugin, bench.old.version if bench.old else "")
 
 
 def undisturbed(bench: Bench) -> bool:
@@ -57,7 +49,7 @@ class BackUp:
         self.undo(bench, {})
         folder = bench.settings.backups / self._name(bench)
         grant = wide_grant(bench)
-        info = export_data(bench.settings.database_path, grant, folder / "data.db", meta=describe(bench))
+        info = export_data(bench.settings.database_path, grant, folder / "data.db", meta=_describe(bench))
         own = bench.settings.data / bench.plugin
         if params.get("files") and own.is_dir():
             shutil.copytree(own, folder / "files", symlinks=True)
@@ -170,7 +162,7 @@ class Export:
         folder = self._folder(bench)
         make_folder(folder)
         grant = bench.migrator().grant
-        info = export_data(bench.settings.database_path, grant, folder / "data.db", meta=describe(bench))
+        info = export_data(bench.settings.database_path, grant, folder / "data.db", meta=_describe(bench))
         own = bench.settings.data / bench.plugin
         if own.is_dir():
             shutil.copytree(own, folder / "files", symlinks=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hotbay import journal, store
+from hotbay.aside import settle_aside
 from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
@@ -55,6 +56,7 @@ def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
     What can't be closed is logged and tried again by the next recovery. `thorough`: look for what was left behind also
     when none was cut off; a machine that lost power may have kept files and not the record. The caller holds the lease.
     """
+    settle_aside(writer.settings, writer.store)
     found = journal.cut_off(writer.store)
     closed = [operation["id"] for operation in found if _try_to_close(writer, operation)]
     if found and len(closed) == len(found):
@@ -75,7 +77,7 @@ def refuse_stuck(registry: Store, plugin: str) -> None:
             raise StateError(
                 f"operation {operation['id']}, {operation['kind']} of {plugin}, was cut off and can't be "
                 f"{'finished' if operation['switched'] else 'undone'}: {stuck_because(operation)}",
-                mend="mend the cause (see the server's log); then repeat this, or `hotbay doctor --fix`",
+                mend="mend the cause (see the server's log); then repeat this, or `hotbay doctor --mend all`",
                 unfinished=operation["id"],
             )
 

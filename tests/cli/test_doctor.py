@@ -80,7 +80,7 @@ def test_images_missing_changed_and_unreferenced(host: Terminal) -> None:
     (image / "backend" / "routes.py").write_text("changed = True\n")
     found = {(item["level"], item["plugin"]) for item in findings(host, code=11)}
     assert found == {("warning", ""), ("error", "shop")}
-    host.json("doctor", "--fix", code=11)
+    host.json("doctor", "--mend", "all", code=11)
     assert [path.name for path in images.iterdir()] == [image.name]
     shutil.rmtree(image)
     assert "is missing" in one(host, code=11)[2]
@@ -110,7 +110,7 @@ def test_addon_registry_json_is_written_anew(host: Terminal) -> None:
     file.write_text(json.dumps({"addons": {"ghost": {"version": "1"}}}))
     assert one(host)[0] == "addon_registry.json"
     assert "ghost, shop" in one(host)[2]
-    host.run("doctor", "--fix")
+    host.run("doctor", "--mend", "all")
     assert json.loads(file.read_text()) == good
     assert findings(host) == []
 
@@ -124,7 +124,7 @@ def test_a_cut_off_operation_is_closed_only_when_nobody_is_at_it(host: Terminal)
     with Lease(host.home / "run" / "lease").hold(0, kind="deactivate", plugin="shop", actor="x"):
         assert findings(host) == []
     assert one(host, code=11) == ("operations", "error", "operation 2: deactivate of shop was cut off")
-    assert "closed operation 2" in host.run("doctor", "--fix").stdout
+    assert "closed operation 2" in host.run("doctor", "--mend", "all").stdout
     assert host.json("operation", "2")["state"] == "undone"
     assert findings(host) == []
 
@@ -135,7 +135,7 @@ def test_an_operation_that_can_not_be_closed_says_why(host: Terminal) -> None:
         journal.open_operation(connection, kind="deactivate", plugin="shop", actor="x", plan={}, verbs=[])
     registry.close()
     assert one(host, code=11)[2] == "operation 2: deactivate of shop was cut off"
-    host.run("doctor", "--fix", code=11)
+    host.run("doctor", "--mend", "all", code=11)
     said = "operation 2: deactivate of shop was cut off and can't be closed: KeyError: 'kind'"
     assert one(host, code=11)[2] == said
 
@@ -164,6 +164,18 @@ def test_a_longer_id_keeps_its_tables_to_itself(host: Terminal) -> None:
     host.run("uninstall", "ai", "--data", "purge", "--yes")
     assert host.tables() == {"shop_rows", "ai_chat_rows"}
     assert findings(host) == []
+
+
+def test_what_holds_data_is_mended_by_its_name_alone(host: Terminal) -> None:
+    host.run("uninstall", "shop", "--data", "keep")
+    _sql(host, "DELETE FROM hotbay_ledger")
+    (found,) = findings(host)
+    assert (found["id"], found["choice"], found["fixable"]) == ("tables:orphaned:shop", True, False)
+    assert host.json("doctor", "--mend", "all")["mended"] == [] and host.tables() == {"shop_rows"}
+    said = host.run("doctor", "--mend", "tables:orphaned:shop").stdout
+    assert "mended: exported what was left of shop" in said
+    assert host.tables() == set() and findings(host) == []
+    assert host.json("doctor", "--mend", "tables:orphaned:shop", code=4)["code"] == "not-found"
 
 
 def _sql(host: Terminal, statement: str) -> None:
@@ -196,7 +208,7 @@ def test_secrets_and_their_key(host: Terminal) -> None:
     assert findings(host) == []
     key.chmod(0o644)
     assert "read by others" in one(host, code=11)[2]
-    host.run("doctor", "--fix")
+    host.run("doctor", "--mend", "all")
     assert key.stat().st_mode & 0o777 == 0o600
     good = key.read_bytes()
     key.write_bytes(b"A" * 43 + b"=")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hotbay_sdk import rules
 
@@ -108,3 +108,12 @@ class PlanBody(Body):
     inactive: bool = False
     with_requirements: bool = False
     force: bool = False
+
+
+class MendBody(Body):
+    """Which findings are mended: their ids, or `all` that need no decision."""
+
+    findings: (
+        Literal["all"]
+        | Annotated[list[Annotated[str, StringConstraints(max_length=512)]], Field(min_length=1, max_length=1000)]
+    )

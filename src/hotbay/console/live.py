@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from hotbay.console.desk import Host
+from hotbay.console.desk import Actor, Host, MendBody
 from hotbay.console.events import stream
-from hotbay.doctor import ERROR, examine
+from hotbay.doctor import ERROR, examine, mend
 from hotbay.journal import slim
 from hotbay.metrics import KIND, render
 from hotbay.presence import Status
@@ -51,6 +51,16 @@ def health(hotbay: Host) -> Response:
     """What `hotbay doctor` finds: each with a level, words, and what mends it. Takes a while: it reads every image."""
     findings = [finding.to_json() for finding in examine(hotbay.settings)]
     return JSONResponse({"ok": all(item["level"] != ERROR for item in findings), "findings": findings})
+
+
+@router.post("/health/mend")
+def mend_findings(body: MendBody, hotbay: Host, actor: Actor) -> Response:
+    """Mend findings by their ids, or `all` that need no decision; answers what was done, and what was found then."""
+    wanted = None if body.findings == "all" else body.findings
+    made = mend(hotbay.applier(actor), wanted)
+    findings = [finding.to_json() for finding in examine(hotbay.settings)]
+    ok = not made.failed and all(item["level"] != ERROR for item in findings)
+    return JSONResponse({"ok": ok, **made.to_json(), "findings": findings})
 
 
 @router.get("/metrics", response_model=None)

@@ -1,0 +1,40 @@
+"""All checks, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hotbay.doctor import folders, former, ground, images, keepsakes, plugins, processes
+from hotbay.doctor.finding import ERROR, Finding, Findings, Patient
+from hotbay.settings import Settings
+
+_FIRST = (ground.folders_writable, ground.disk, ground.database, ground.local_packages)
+# In the order in which what they find is mended: what was lost comes back before what is left over goes.
+_OF_ROWS = (
+    *(plugins.open_operations, plugins.serving, plugins.unloading, plugins.stray_rows),
+    *(images.images, folders.folders, images.leftovers, folders.registry_file),
+    *(former.missing_tables, former.left_behind, keepsakes.backups, keepsakes.exports, keepsakes.logs),
+    *(processes.workers, processes.secrets),
+)
+
+
+def examine(settings: Settings, *, ours: bool = False) -> list[Finding]:
+    """Run every check. Raises nothing that a check can say itself. `ours`: the caller holds the lease."""
+    patient = Patient(settings, ours=ours)
+    try:
+        found = [finding for check in _FIRST for finding in _carefully(check, patient)]
+        if patient.store is not None:
+            for check in _OF_ROWS:
+                found += _carefully(check, patient)
+        return found
+    finally:
+        patient.close()
+
+
+def _carefully(check: Callable[[Patient], Findings], patient: Patient) -> list[Finding]:
+    """A check that fails is a finding itself: what it looks at may be anything."""
+    try:
+        return list(check(patient))
+    except Exception as error:  # noqa: BLE001
+        name = check.__name__.replace("_", " ")
+        return [Finding(name, "failed", ERROR, f"can't be examined: {type(error).__name__}: {error}")]
