@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from console.desks import Desk, opened, until
-from hotbay.budget import ACTOR, Budgets, Rate, error_rate
+from hotbay.budget import ACTOR, Budgets
+from hotbay.readings import Rate, error_rate
 from hotbay.settings import Settings
 
 ROUTES = """

@@ -143,6 +143,9 @@ def test_settings_do_not_change_afterwards_and_a_worker_may_change_its_folder(
         ("error_budget", "1.0"),
         ("error_window", "1"),
         ("error_requests", "0"),
+        ("confirm_margin", "1"),
+        ("confirm_checks", "0"),
+        ("confirm_check_seconds", "0"),
         ("safe_mode", "perhaps"),
     ],
 )

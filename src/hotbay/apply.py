@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hotbay import journal, store
-from hotbay.backups import Backup, get_backup, remove_backup
+from hotbay.backups import Backup, get_backup, needed_backups, remove_backup
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
 from hotbay.cohort import Cohort
 from hotbay.draft import Draft, Drafter, Request
-from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, StorageError, Superseded
+from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, StorageError, Superseded, Unconfirmed
 from hotbay.folders import Folders
 from hotbay.images import Images
 from hotbay.mishap import explain, explained
@@ -41,7 +41,10 @@ log = logging.getLogger("hotbay.apply")
 
 @dataclass(frozen=True)
 class Progress:
-    """What happens to an operation: `state` of the step `verb` (number `seq` of `total`), or of the whole (verb "")."""
+    """What happens to an operation: `state` of the step `verb` (number `seq` of `total`), or of the whole (verb "").
+
+    `reason` is why Hotbay does it by itself.
+    """
 
     operation: int
     kind: str
@@ -52,6 +55,7 @@ class Progress:
     total: int
     seconds: float = 0.0
     summary: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,9 @@ class Applier:
         error: HotbayError | None = None,
         steps: list[dict[str, Any]] | None = None,
     ) -> None:
-        detail = {"steps": steps or []} | ({"error": error.to_json()} if error is not None else {})
+        detail: dict[str, Any] = {"steps": steps or []} | ({"error": error.to_json()} if error is not None else {})
+        if plan is not None and plan.reason:
+            detail["reason"] = plan.reason
         store.add_audit(
             connection,
             actor=self.actor,
@@ -360,15 +366,20 @@ class Applier:
         plan = bench.plan
         total = len(plan.steps)
         self.progress(
-            Progress(bench.operation, plan.kind.value, plan.plugin, verb, state, seq, total, seconds, summary)
+            Progress(
+                bench.operation, plan.kind.value, plan.plugin, verb, state, seq, total, seconds, summary, plan.reason
+            )
         )
 
     # ── backups ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def delete_backup(self, number: int) -> Backup:
-        """Delete a backup for ever; in the audit. Raises NotFound, LeaseHeld."""
+        """Delete a backup for ever; in the audit. Raises NotFound, LeaseHeld, Unconfirmed."""
         with self.lease.hold(self.settings.lease_seconds, kind="deleting", plugin=f"backup {number}", actor=self.actor):
             found = get_backup(self.store, number)
+            if number in needed_backups(self.store):
+                mend = f"`hotbay confirm {found.plugin}`, or go back with `hotbay rollback {found.plugin}`"
+                raise Unconfirmed(f"backup {number} is the way back of a change that is not confirmed", mend=mend)
             remove_backup(self.settings, self.store, found)
             with self.store.write() as connection:
                 self._audit(connection, f"delete backup {number}", found.plugin, "done")

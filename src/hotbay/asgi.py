@@ -22,6 +22,8 @@ from hotbay.apply import Applier, Progress
 from hotbay.budget import ACTOR as BUDGET
 from hotbay.budget import Budgets, Judge
 from hotbay.catalog import Catalog
+from hotbay.confirm import Confirmations, Confirmer
+from hotbay.confirmations import ACTOR as CONFIRM
 from hotbay.console.api import build_api
 from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
@@ -226,6 +228,9 @@ class Hotbay:
         budgets = Budgets(self.settings, self.store, self.follower.workers, self._budget_applier)
         self.judge = Judge(budgets)
         self.judge.start()
+        confirmations = Confirmations(self.settings, self.store, self.follower.workers, self._confirm_applier)
+        self.confirmer = Confirmer(self.follower, confirmations)
+        self.confirmer.start()
         self.feed.start()
         self.follower.keep(self._load_undocumented(), "hotbay documents")
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
@@ -246,6 +251,9 @@ class Hotbay:
 
     def _budget_applier(self) -> Applier:
         return self.applier(BUDGET, self.feed.publish)
+
+    def _confirm_applier(self) -> Applier:
+        return self.applier(CONFIRM, self.feed.publish)
 
     def _struck(self) -> None:
         self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")
@@ -281,6 +289,7 @@ class Hotbay:
         self.feed.stop()
         await self.watch.stop()
         await self.judge.stop()
+        await self.confirmer.stop()
         await self.jobs.stop()
         await self.documents.keep(self._undocumented(), delay=0.0)
         if self.follower.stalls is not None:

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hotbay.errors import NotFound
-from hotbay.schema import backups, operations
+from hotbay.model import Standing
+from hotbay.schema import backups, confirmations, operations
 from hotbay.settings import Settings
 from hotbay.store import Store, now
 
@@ -96,6 +97,14 @@ def backup_of(store: Store, operation: int) -> Backup | None:
     return None if row is None else _backup(dict(row))
 
 
+def needed_backups(store: Store) -> frozenset[int]:
+    """The numbers of backups with which a change goes back that nobody has confirmed yet."""
+    still = confirmations.c.state.in_([state.value for state in Standing if state.open])
+    query = select(backups.c.id).join(confirmations, confirmations.c.operation == backups.c.operation).where(still)
+    with store.read() as connection:
+        return frozenset(connection.scalars(query))
+
+
 def _backup(row: dict[str, Any]) -> Backup:
     return Backup(**{**row, "tables": tuple(row["tables"]), "ledger": tuple(row["ledger"])})
 
@@ -129,6 +138,7 @@ def remove_backup(settings: Settings, store: Store, backup: Backup) -> None:
 
 def retire_backups(settings: Settings, store: Store, plugin: str, needed: frozenset[int] = frozenset()) -> list[int]:
     """Delete the oldest backups of a plugin beyond `keep_backups`, but not those that are `needed`; their numbers."""
+    needed |= needed_backups(store)
     old = [item for item in list_backups(store, plugin)[settings.keep_backups :] if item.id not in needed]
     for item in old:
         remove_backup(settings, store, item)

@@ -7,57 +7,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 
 from hotbay import store
 from hotbay.apply import Applier
+from hotbay.confirmations import pending
 from hotbay.draft import Request
 from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, NotFound, Refused, Superseded
-from hotbay.meter import total, window
 from hotbay.model import Kind, Live, Rows
 from hotbay.presence import Workers
-from hotbay.readings import readings
+from hotbay.readings import age, error_rate
 from hotbay.settings import Settings
 from hotbay.store import Store
 
 log = logging.getLogger("hotbay.budget")
 ACTOR = "error budget"
-# What Hotbay itself did to a request is not the plugin's fault.
-OURS = frozenset({"held", "drained"})
-_WAIT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How many requests came to a plugin in some time, and how many of them it failed."""
-
-    requests: int
-    failed: int
-
-    @property
-    def share(self) -> float:
-        """The failed part, 0 to 1; 0 without requests."""
-        return min(1.0, self.failed / max(1, self.requests))
-
-    def over(self, settings: Settings) -> bool:
-        """True when there were enough requests to judge, and more failed than may."""
-        return self.requests >= settings.error_requests and self.share > settings.error_budget
-
-
-def error_rate(workers: Workers, plugin: str, since: float) -> Rate:
-    """A plugin's rate of errors in all workers since a moment (`time.monotonic`, which all processes share).
-
-    Time is cut into slots of at most five seconds, so the moment is that exact; at an operation's beginning and end a
-    slot begins. The last slots of about four minutes are known. Asks the workers: takes milliseconds, at most a second.
-    """
-    now = monotonic()
-    tally = total(window(found.slots, since, now + _WAIT_SECONDS) for found in readings(workers, plugin))
-    failed = sum(count for kind, count in tally.failures.items() if kind not in OURS)
-    return Rate(max(tally.requests, failed), failed)
 
 
 class Budgets:
@@ -79,14 +44,19 @@ class Budgets:
         return self.settings.error_policies.get(plugin, self.settings.error_policy)
 
     def judge(self) -> list[str]:
-        """Look at every plugin that serves, and act on those that are over their budget; answers what was done."""
-        rows = [row for row in self.store.all_live().values() if row.active and self.policy(row.plugin) != "none"]
+        """Look at every plugin that serves, and act on those that are over their budget; answers what was done.
+
+        What is not confirmed yet is left to whoever reverts it, code and rows: the budget is a reason there, too.
+        """
+        waiting = {item.plugin for item in pending(self.store)}
+        active = [row for row in self.store.all_live().values() if row.active and row.plugin not in waiting]
+        rows = [row for row in active if self.policy(row.plugin) != "none"]
         return [done for row in rows if (done := self._judge(row))]
 
     def _judge(self, row: Live) -> str:
         if row.candidate is not None:
             return ""  # Somebody changes it right now.
-        span = min(self.settings.error_window, _age(row))
+        span = min(self.settings.error_window, age(row))
         rate = error_rate(self.workers, row.plugin, monotonic() - span)
         if not rate.over(self.settings):
             return ""
@@ -138,13 +108,6 @@ class Budgets:
                 operation=None,
                 detail={"reason": reason},
             )
-
-
-def _age(row: Live) -> float:
-    """Seconds since the row was changed, by the wall clock; nothing before that is this version's fault."""
-    with suppress(ValueError):
-        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(row.updated_at)).total_seconds())
-    return 0.0
 
 
 class Judge:

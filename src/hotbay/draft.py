@@ -6,6 +6,7 @@ import ast
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from hotbay import plan as plans
 from hotbay.backups import Backup, choose_backup, get_backup, list_backups
 from hotbay.bench import grant_for, images_in_use
 from hotbay.compare import preview
+from hotbay.confirmations import refuse_unconfirmable, refuse_unconfirmed
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.images import Images
@@ -25,7 +27,9 @@ from hotbay.migrate import owned_tables
 from hotbay.migrations import lint, read_migrations
 from hotbay.model import Contributions, DataPolicy, Kind, Live, Rows, State, Version
 from hotbay.plan import Plan
+from hotbay.presence import Workers
 from hotbay.preserve import refuse_loss
+from hotbay.readings import Rate, age, error_rate
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
 from hotbay.restore import refuse_changed
 from hotbay.settings import Settings
@@ -43,7 +47,9 @@ class Request:
     `restore` an export's folder or file or a backup's number, `backup` the backup to put in place (`latest` too),
     `rows` what going back does with the rows, `accept_loss` whether those written since may be lost, `fresh` that
     what goes came in this very go and needs no backup, `wait` how long to wait for the lease (seconds; None: as
-    configured).
+    configured), `confirm_within` the seconds after which an install or upgrade goes back unless it was confirmed (0:
+    never; `rows` is then what that does with the rows), `image` the exact code to roll back to, `reason` why Hotbay
+    does it by itself.
     """
 
     kind: Kind
@@ -62,6 +68,9 @@ class Request:
     accept_loss: bool = False
     fresh: bool = False
     wait: float | None = None
+    confirm_within: float = 0.0
+    image: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,7 @@ class Drafter:
         return replace(draft, plan=replace(draft.plan, warnings=(*draft.plan.warnings, text)))
 
     def _draft(self, request: Request, temporary: Path, ahead: bool) -> Draft:
+        refuse_unconfirmable(request.kind, request.confirm_within)
         if request.kind in (Kind.INSTALL, Kind.UPGRADE):
             return self._bring(request, temporary, ahead)
         live = self.store.all_live()
@@ -139,6 +149,7 @@ class Drafter:
         live = self.store.all_live()
         resolution = self._resolve(request, manifest, live, ahead)
         old = live.get(target.plugin)
+        refuse_unconfirmed(self.store, target.plugin)
         self._refuse_strangers(manifest, live)
         pending, params = self._expansion(request, manifest, package.root, old)
         rests = old is not None and not old.active and request.folder is None
@@ -158,9 +169,21 @@ class Drafter:
             start=self._fresh(target.plugin, old),
             older=request.force,
             backup=self._needs_backup(manifest, old, live, pending),
+            confirm=self._confirm(request, old),
         )
         row = self._row(manifest, target, state, old)
         return Draft(plan, old, row, package.root)
+
+    def _confirm(self, request: Request, old: Live | None) -> dict[str, Any] | None:
+        """What is to be confirmed, with the rate of errors of what serves now: it is the measure."""
+        if not request.confirm_within:
+            return None
+        rate = Rate(0, 0)
+        if old is not None and old.active:
+            since = time.monotonic() - min(self.settings.error_window, age(old))
+            rate = error_rate(Workers(self.settings.run), old.plugin, since)
+        asked = {"seconds": request.confirm_within, "keep_new_rows": request.rows is Rows.MERGE}
+        return asked | {"requests": rate.requests, "failed": rate.failed}
 
     def _verified(self, request: Request, temporary: Path) -> VerifiedPackage:
         tree = temporary / "tree"
@@ -337,6 +360,7 @@ class Drafter:
             permissions=manifest.permissions,
             start=self._fresh(row.plugin, row),
             restore=restoring(request, backup) if backup else None,
+            reason=request.reason,
         )
         plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
         back = self._row(manifest, target, row.state, row)
@@ -411,7 +435,9 @@ class Drafter:
 
     def _older(self, request: Request, row: Live) -> dict[str, Any]:
         found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]
-        if request.version:
+        if request.image:
+            found = [item for item in found if item["image"] == request.image]
+        elif request.version:
             found = [item for item in found if item["version"] == request.version]
         else:
             found = [item for item in found if item["revision"] < row.revision]
@@ -433,6 +459,7 @@ class Drafter:
             tables,
             [image for image in images if image not in shared],
             backup=not request.fresh,
+            reason=request.reason,
         )
         return Draft(plan, row, None)
 

@@ -11,7 +11,9 @@
     │   ├── Conflict             exit 5   status 409  "conflict"
     │   ├── Unresolvable         exit 5   status 409  "unresolvable"
     │   ├── Superseded           exit 5   status 409  "superseded"
-    │   └── LosesRows            exit 5   status 409  "loses-rows"
+    │   ├── LosesRows            exit 5   status 409  "loses-rows"
+    │   ├── Unconfirmed          exit 5   status 409  "unconfirmed"
+    │   └── TooLate              exit 5   status 409  "too-late"
     ├── NotVerified              exit 6   status 422  "not-verified"
     ├── LeaseHeld                exit 7   status 409  "lease-held"
     ├── SourceError              exit 8   status 502  "source-error"
@@ -143,6 +145,18 @@ class LosesRows(Refused):
     """Rows that were written since a backup would be lost, and nobody agreed to that; `lost` has their numbers."""
 
     code = "loses-rows"
+
+
+class Unconfirmed(Refused):
+    """The change before is not confirmed yet, and this one would leave nothing to go back to."""
+
+    code = "unconfirmed"
+
+
+class TooLate(Refused):
+    """A confirmation came after its deadline: the change was reverted, or is about to be."""
+
+    code = "too-late"
 
 
 class NotVerified(HotbayError):

@@ -97,6 +97,7 @@ class Follower(Hub):
         self.stalls: Stalls | None = None
         self.loads: dict[str, Loads] = {}
         self.proofs: dict[str, Proof] = {}
+        self.healths: dict[str, dict[str, Any]] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
         self._rows: dict[str, Live] = {}
@@ -472,6 +473,11 @@ class Follower(Hub):
 
     # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
 
+    def tell_health(self, plugin: str, told: dict[str, Any]) -> None:
+        """Say in the status how a plugin's generation answered when it was asked for its health."""
+        self.healths[plugin] = told
+        self._tell()
+
     def _tell(self) -> None:
         self._told.clear()
         self._news.set()
@@ -537,6 +543,8 @@ class Follower(Hub):
         }
         if plugin in self.proofs:
             said["unload"] = self.proofs[plugin].to_json()
+        if plugin in self.healths:
+            said["health"] = self.healths[plugin]
         if serving is not None:
             said |= _serving_status(serving)
         if plugin in self._drained:

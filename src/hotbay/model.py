@@ -42,6 +42,30 @@ class Rows(StrEnum):
     MERGE = "merge"
     KEEP = "keep"
 
+    @classmethod
+    def chosen(cls, data: str = "", *, keep_new: bool = False) -> Rows:
+        """What `data` (`restore`, `keep`, or nothing) and `keep_new_rows` mean together; left as they are, all stay."""
+        wanted = cls(data or cls.RESTORE)
+        return cls.MERGE if keep_new and wanted is cls.RESTORE else wanted
+
+
+class Standing(StrEnum):
+    """What became of a change that somebody was to confirm.
+
+    `failed`: it was to be reverted and can't be; `dropped`: somebody went another way (rolled back by hand).
+    """
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REVERTED = "reverted"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """True while there may be a way back that needs what was kept for it."""
+        return self in (Standing.PENDING, Standing.FAILED)
+
 
 @dataclass(frozen=True)
 class Version:

@@ -261,6 +261,7 @@ class Account:
             "microseconds": _microseconds(_seconds(row)),
             "steps": [_step(step) for step in row["steps"]],
             "error": row["error"],
+            "reason": plan.get("reason", ""),
             "requests": self._requests(),
             "workers": [self._worker(name) for name in sorted({*self.memory, *self.told})],
         }

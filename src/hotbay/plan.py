@@ -7,7 +7,7 @@ deletion; `switch` is one transaction; what stands right of it is finished, now 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from packaging.version import Version as Number
@@ -28,7 +28,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of one operation, and what an admin should know before consenting."""
+    """The steps of one operation, and what an admin should know before consenting.
+
+    `reason` is why nobody had to consent: what Hotbay does by itself says it.
+    """
 
     kind: Kind
     plugin: str
@@ -39,9 +42,11 @@ class Plan:
     permissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     lost: dict[str, dict[str, int]] = field(default_factory=dict)
+    reason: str = ""
 
     def __str__(self) -> str:
         lines = [self.title, *(f"  {number}. {step.summary}" for number, step in enumerate(self.steps, 1))]
+        lines += [f"  reason: {self.reason}"] if self.reason else []
         lines += [f"  permission: {name}" for name in self.permissions]
         for table, numbers in self.lost.items():
             told = ", ".join(f"{count} {what}" for what, count in numbers.items())
@@ -56,7 +61,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """JSON for the journal, the API and `--json`."""
-        return asdict(self) | {"title": self.title}
+        data = asdict(self) | {"title": self.title}
+        return data if self.reason else {name: value for name, value in data.items() if name != "reason"}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
@@ -71,6 +77,7 @@ class Plan:
             permissions=tuple(data["permissions"]),
             warnings=tuple(data["warnings"]),
             lost=data.get("lost", {}),
+            reason=data.get("reason", ""),
         )
 
 
@@ -91,13 +98,16 @@ def bring(
     older: bool = False,
     backup: bool = False,
     restore: dict[str, Any] | None = None,
+    confirm: dict[str, Any] | None = None,
+    reason: str = "",
 ) -> Plan:
     """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
 
     `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` and `start`
     add parameters to those steps; `shelve` is False when the plugin's folder has the content already; `older` allows
     an older version. `backup` keeps the rows as they are before anything changes them; `restore` has the parameters of
-    that step, which puts those of another backup in their place.
+    that step, which puts those of another backup in their place. `confirm` is told to the switch: within so many
+    `seconds` somebody has to confirm it, or it goes back.
 
     Raises Refused when the kind does not fit the live row.
     """
@@ -112,12 +122,14 @@ def bring(
     if migrations:
         steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
     steps.append(Step("start", "start and check it in every worker", image | (start or {})))
-    steps.append(Step("switch", _switch_text(target, live, state)))
+    text = _switch_text(target, live, state) + (_back_text(live, confirm) if confirm else "")
+    steps.append(Step("switch", text, {"confirm": confirm} if confirm else {}))
     steps.append(Step("publish", "put its folder and addon_registry.json in place", right=True))
     if prune:
         steps.append(Step("prune", f"delete {len(prune)} old image(s)", {"images": list(prune)}, right=True))
     before = None if live is None else Version(live.plugin, live.version, live.sha256, live.image, live.source)
-    return Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
+    plan = Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
+    return replace(plan, reason=reason)
 
 
 def _rows(backup: bool, restore: dict[str, Any] | None) -> list[Step]:
@@ -135,6 +147,13 @@ def _switch_text(target: Version, live: Live | None, state: State) -> str:
     if live is None or not live.active:
         return f"serve {target.version} in every worker"
     return f"switch every worker from {live.version} to {target.version}"
+
+
+def _back_text(live: Live | None, confirm: dict[str, Any]) -> str:
+    """What happens when nobody confirms it."""
+    more = " and those added since" if confirm["keep_new_rows"] else ""
+    back = f"back to {live.version} with the rows of now{more}" if live else "uninstall it, with its rows in a file"
+    return f"; not confirmed within {confirm['seconds']:g} s: {back}"
 
 
 def _fits(kind: Kind, target: Version, live: Live | None, *, older: bool) -> None:
@@ -186,7 +205,13 @@ def deactivate(live: Live) -> Plan:
 
 
 def uninstall(
-    live: Live, policy: DataPolicy, tables: Sequence[str], images: Sequence[str], *, backup: bool = True
+    live: Live,
+    policy: DataPolicy,
+    tables: Sequence[str],
+    images: Sequence[str],
+    *,
+    backup: bool = True,
+    reason: str = "",
 ) -> Plan:
     """Remove a plugin. Requests wait while its rows are written to a file and its tables go."""
     steps = [Step("hold", "hold the plugin's requests and let those in flight end")]
@@ -209,7 +234,7 @@ def uninstall(
     ]
     lost = f"rows of {', '.join(tables)} are lost{'; a backup stays until it is deleted' if backup else ''}"
     warnings = () if policy is not DataPolicy.PURGE or not tables else (lost,)
-    return _here(Kind.UNINSTALL, live, None, steps, warnings)
+    return replace(_here(Kind.UNINSTALL, live, None, steps, warnings), reason=reason)
 
 
 def back_up(live: Live) -> Plan:

@@ -1,4 +1,4 @@
-"""What the meters of all workers say: asks, waits for a moment, adds up."""
+"""What the meters of all workers say: asks, waits for a moment, adds up; and how many of the requests failed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from hotbay.meter import Slot, Tally, total
+from hotbay.meter import Slot, Tally, total, window
+from hotbay.model import Live
 from hotbay.presence import TELL, Fifo, Workers, stopped
+from hotbay.settings import Settings
 
 _TURN_SECONDS = 0.05
 _PING_SECONDS = 0.2
+_ANSWER_SECONDS = 1.0
+# What Hotbay itself did to a request is not the plugin's fault.
+OURS = frozenset({"held", "drained"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Reading:
     loads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def readings(workers: Workers, plugin: str = "", seconds: float = 1.0) -> list[Reading]:
+def readings(workers: Workers, plugin: str = "", seconds: float = _ANSWER_SECONDS) -> list[Reading]:
     """Ask every worker that is there, and wait for their answers at most `seconds`.
 
     With `plugin` each answer has the slots of that plugin, too. Workers that are stopped are not waited for.
@@ -83,3 +90,39 @@ def by_plugin(found: Iterable[Reading]) -> dict[str, Tally]:
         for plugin, tally in reading.tallies.items():
             parts.setdefault(plugin, []).append(tally)
     return {plugin: total(tallies) for plugin, tallies in sorted(parts.items())}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many requests came to a plugin in some time, and how many of them it failed."""
+
+    requests: int
+    failed: int
+
+    @property
+    def share(self) -> float:
+        """The failed part, 0 to 1; 0 without requests."""
+        return min(1.0, self.failed / max(1, self.requests))
+
+    def over(self, settings: Settings) -> bool:
+        """True when there were enough requests to judge, and more failed than may."""
+        return self.requests >= settings.error_requests and self.share > settings.error_budget
+
+
+def error_rate(workers: Workers, plugin: str, since: float) -> Rate:
+    """A plugin's rate of errors in all workers since a moment (`time.monotonic`, which all processes share).
+
+    Time is cut into slots of at most five seconds, so the moment is that exact; at an operation's beginning and end a
+    slot begins. The last slots of about four minutes are known. Asks the workers: takes milliseconds, at most a second.
+    """
+    now = time.monotonic()
+    tally = total(window(found.slots, since, now + _ANSWER_SECONDS) for found in readings(workers, plugin))
+    failed = sum(count for kind, count in tally.failures.items() if kind not in OURS)
+    return Rate(max(tally.requests, failed), failed)
+
+
+def age(row: Live) -> float:
+    """Seconds since the row was changed, by the wall clock; nothing before that is this version's fault."""
+    with suppress(ValueError):
+        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(row.updated_at)).total_seconds())
+    return 0.0

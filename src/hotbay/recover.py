@@ -128,7 +128,7 @@ def _close(writer: Writer, operation: dict[str, Any]) -> None:
             after=plan.after.version if plan.after else "",
             result=f"recovered: {state}",
             operation=bench.operation,
-            detail={},
+            detail={"reason": plan.reason} if plan.reason else {},
         )
 
 

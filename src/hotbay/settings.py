@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     error_budget: float = Field(0.5, ge=0, lt=1)
     error_window: float = Field(60.0, ge=5, le=180)
     error_requests: int = Field(20, ge=1, le=1_000_000)
+    confirm_margin: float = Field(0.1, ge=0, lt=1)
+    confirm_checks: int = Field(3, ge=1, le=100)
+    confirm_check_seconds: float = Field(5.0, ge=0.1, le=600)
 
     @field_validator("api_prefix")
     @classmethod

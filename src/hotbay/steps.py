@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from hotbay import journal, store
+from hotbay import confirmations, journal, store
 from hotbay.backups import backup_of, retire_backups
 from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, make_durable, withdraw
 from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Problem
@@ -215,6 +215,9 @@ class Switch:
                 self._put(bench, bench.row)
         finally:
             bench.beacon.end()
+        begun = confirmations.find_confirmation(bench.store, bench.plugin) if params.get("confirm") else None
+        if begun is not None:
+            bench.notes["confirmation"] = begun.to_json()
         target = bench.beacon.value
         seen = bench.cohort.gather(
             lambda status: "done" if status.beacon >= target else "silent", bench.settings.ack_seconds
@@ -231,6 +234,10 @@ class Switch:
     def _record(self, connection: Connection, bench: Bench) -> None:
         store.set_candidate(connection, bench.plugin, None)
         store.clear_refusal(connection, bench.plugin)
+        self._mark(connection, bench)
+
+    def _mark(self, connection: Connection, bench: Bench) -> None:
+        confirmations.note_switch(connection, bench.plan, bench.operation, bench.row, bench.notes)
         journal.mark_switched(connection, bench.operation)
 
     def _remove(self, bench: Bench, *, drop: bool) -> None:
@@ -261,7 +268,7 @@ class Switch:
         else:
             kept[bench.plugin] = list(bench.manifest.database.tables)
         store.set_meta(connection, KEPT_TABLES, kept)
-        journal.mark_switched(connection, bench.operation)
+        self._mark(connection, bench)
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Nothing: a switch that did not commit did nothing, and one that did is not undone."""

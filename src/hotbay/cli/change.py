@@ -1,4 +1,4 @@
-"""Verbs that change what is installed: plan, install, activate, deactivate, upgrade, rollback, uninstall."""
+"""Verbs that change what is installed: plan, install, upgrade, confirm, activate, deactivate, rollback, uninstall."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 
 from hotbay.cli.progress import Reporter
 from hotbay.cli.shell import Shell, Verb, offered_ids_or_files, pass_shell, plugin_ids, plugin_ids_or_files
-from hotbay.cli.words import seconds
+from hotbay.cli.words import moment, seconds
 from hotbay.errors import BadInput, LosesRows, NotFound, Refused
 from hotbay.model import DataPolicy, Kind, Rows
 
@@ -53,6 +53,12 @@ _bringing = _options(
     click.option("--sha256", default="", help="Refuse a package whose file has another SHA-256."),
     click.option("--remote", is_flag=True, help="From the repository at PLUGIN_SERVER_URL."),
 )
+_confirm = click.option(
+    "--confirm-within",
+    default="",
+    metavar="TIME",
+    help="Go back unless it is confirmed in this time (90s, 10m, 1h30m), or at once when it does worse.",
+)
 _installing = _options(
     click.option("--restore", default="", metavar="latest|PATH", help="Bring back the data that an uninstall wrote."),
     click.option("--inactive", is_flag=True, help="Install it without letting it serve."),
@@ -77,6 +83,7 @@ _rows = click.option(
     show_default=True,
     help="Its rows: as they were when that version was left, or as they are now.",
 )
+_keep_then = click.option("--keep-new-rows", "new_rows", is_flag=True, help="Keep the added rows if it goes back.")
 keep_new_rows = click.option("--keep-new-rows", "new_rows", is_flag=True, help="Keep the rows added since the backup.")
 accept_loss = click.option("--yes", is_flag=True, help="Do not ask before rows are lost that were written since.")
 
@@ -84,11 +91,11 @@ accept_loss = click.option("--yes", is_flag=True, help="Do not ask before rows a
 @click.command(cls=Verb)
 @click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
 @_thing
-@_options(_bringing, _installing, _needs, _any_data, _force, _backup, keep_new_rows)
+@_options(_bringing, _installing, _needs, _any_data, _force, _backup, keep_new_rows, _confirm)
 @pass_shell
 def plan(shell: Shell, /, kind: str, thing: str, remote: bool, data: str | None, new_rows: bool, **wishes: Any) -> None:
     """Print the steps of an operation without taking any, and the rows that would be lost."""
-    wishes |= _policies(Kind(kind), data or "", new_rows)
+    wishes |= _policies(Kind(kind), data or "", new_rows) | _confirming(**wishes)
     with (
         _request(Kind(kind), thing, **wishes) as request,
         host_of(shell, remote=remote) as host,
@@ -102,26 +109,49 @@ def _policies(kind: Kind, data: str, new_rows: bool) -> dict[str, Any]:
     if kind is Kind.UNINSTALL and data != Rows.RESTORE:
         return {"data": DataPolicy(data or DataPolicy.EXPORT)}
     if data in ("", Rows.RESTORE, Rows.KEEP):
-        return {"rows": Rows.MERGE if new_rows else Rows(data or Rows.RESTORE)}
+        return {"rows": Rows.chosen(data, keep_new=new_rows)}
     raise click.UsageError(f"--data {data} is nothing for {kind}.")
 
 
 @click.command(cls=Verb)
 @_offered
-@_options(_bringing, _installing, _needs, wait)
+@_options(_bringing, _installing, _needs, _confirm, wait)
 @pass_shell
 def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
     """Install a plugin from the source, from a package file, or from a folder."""
-    carry_out(shell, Kind.INSTALL, thing, remote=remote, **wishes)
+    carry_out(shell, Kind.INSTALL, thing, remote=remote, **wishes | _confirming(**wishes))
 
 
 @click.command(cls=Verb)
 @_thing
-@_options(_bringing, _needs, wait)
+@_options(_bringing, _needs, _confirm, _keep_then, wait)
 @pass_shell
-def upgrade(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
+def upgrade(shell: Shell, /, thing: str, remote: bool, new_rows: bool, **wishes: Any) -> None:
     """Replace a plugin by a newer version, without a failed request."""
-    carry_out(shell, Kind.UPGRADE, thing, remote=remote, **wishes)
+    from hotbay.confirmations import unconfirmed_rows
+
+    wishes |= _confirming(**wishes)
+    rows = unconfirmed_rows(wishes["confirm_within"], keep_new=new_rows)
+    carry_out(shell, Kind.UPGRADE, thing, remote=remote, rows=rows, **wishes)
+
+
+def _confirming(confirm_within: str = "", **_: Any) -> dict[str, float]:
+    """The seconds of `--confirm-within`. Raises BadInput."""
+    from hotbay.moments import read_seconds
+
+    return {"confirm_within": read_seconds(confirm_within) if confirm_within else 0.0}
+
+
+@click.command(cls=Verb)
+@_plugin
+@pass_shell
+def confirm(shell: Shell, /, plugin: str) -> None:
+    """Let an install or upgrade stay that was made with --confirm-within."""
+    from hotbay.confirm import confirm as confirm_change
+
+    with host_of(shell) as host:
+        found = confirm_change(host.applier, plugin)
+    shell.put(found.to_json(), f"{found.kind} of {plugin} {found.version} is confirmed ({found.reason})")
 
 
 @click.command(cls=Verb)
@@ -150,7 +180,7 @@ def rollback(shell: Shell, /, plugin: str, data: str, new_rows: bool, yes: bool,
     """Go back to the version before, code and rows, or to another that is kept."""
     if new_rows and data == Rows.KEEP:
         raise click.UsageError("--data keep leaves all rows as they are: --keep-new-rows has nothing to add.")
-    rows = Rows.MERGE if new_rows else Rows(data)
+    rows = Rows.chosen(data, keep_new=new_rows)
     losing(shell, Kind.ROLLBACK, plugin, rows=rows, accept_loss=yes, **wishes)
 
 
@@ -275,6 +305,8 @@ def _story(outcome: Outcome) -> str:
     lines += [f"warning: {text}" for text in outcome.plan.warnings]
     if "export" in outcome.notes:
         lines.append(f"its data is in {outcome.notes['export']}; `hotbay install --restore` brings it back")
+    if "confirmation" in outcome.notes:
+        lines.append(_until(outcome.notes["confirmation"]))
     if "backup" in outcome.notes:
         lines.append(f"the rows before it are backup {outcome.notes['backup']}")
     lines += [f"{table}: {_told(numbers)} were lost" for table, numbers in outcome.notes.get("lost", {}).items()]
@@ -290,8 +322,14 @@ def _story(outcome: Outcome) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
+def _until(confirmation: dict[str, Any]) -> str:
+    plugin, before = confirmation["plugin"], confirmation["before_version"]
+    back = f"it goes back to {before}" if before else "it is uninstalled"
+    return f"`hotbay confirm {plugin}` until {moment(confirmation['deadline'])} UTC, or {back} while a server runs"
+
+
 def _told(numbers: dict[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in numbers.items())
 
 
-VERBS = (install, upgrade, activate, deactivate, rollback, uninstall, plan)
+VERBS = (install, upgrade, confirm, activate, deactivate, rollback, uninstall, plan)

@@ -65,7 +65,7 @@ def _delete(shell: Shell, number: str) -> None:
 @pass_shell
 def restore(shell: Shell, /, plugin: str, number: str, new_rows: bool, yes: bool, **wishes: Any) -> None:
     """Put the rows of a backup in place. Requests wait; the present rows are backed up before."""
-    rows = Rows.MERGE if new_rows else Rows.RESTORE
+    rows = Rows.chosen(keep_new=new_rows)
     losing(shell, Kind.RESTORE, plugin, backup=number, rows=rows, accept_loss=yes, **wishes)
 
 

@@ -11,6 +11,7 @@ from hotbay.cli.words import moment, pairs, seconds, size, table
 from hotbay.errors import HotbayError, NotFound
 
 if TYPE_CHECKING:
+    from hotbay.confirmations import Confirmation
     from hotbay.model import Live
     from hotbay.settings import Settings
     from hotbay.source import Offer, Source
@@ -25,6 +26,7 @@ Entry = dict[str, Any]
 @pass_shell
 def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     """List the plugins that are installed, and those that can be."""
+    from hotbay.confirmations import all_confirmations
     from hotbay.leaks import all_leaks, marked
     from hotbay.presence import Workers
 
@@ -32,8 +34,11 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     source = _source(settings)
     offers, problem = _offers(source, strict=available and not installed)
     with shell.registry() as store:
-        leaks = all_leaks(store)
-        rows = [_entry(row, offers) | {"leak": leaks.get(row.plugin)} for row in store.all_live().values()]
+        leaks, waiting = all_leaks(store), all_confirmations(store)
+        rows = [
+            _entry(row, offers) | {"leak": leaks.get(row.plugin), "confirmation": _shown(waiting.get(row.plugin))}
+            for row in store.all_live().values()
+        ]
         safe = any(status.safe_mode for status in Workers(settings.run).statuses())
         document: Entry = {"source": source.name, "source_problem": problem, "safe_mode": safe}
         if both or installed:
@@ -47,7 +52,14 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
         shell.note(f"warning: the source could not be read: {problem}")
     for text in filter(None, (marked(leaks, row["id"], settings.leak_limit) for row in rows)):
         shell.note(f"warning: {text}")
+    for item in (waiting[row["id"]] for row in rows if row["id"] in waiting):
+        if item.state.open:
+            shell.note(f"{item.plugin} {item.text()}")
     shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
+
+
+def _shown(item: Confirmation | None) -> Entry | None:
+    return item.to_json() if item is not None else None
 
 
 def _source(settings: Settings) -> Source:
@@ -154,6 +166,7 @@ def info(shell: Shell, /, plugin: str) -> None:
 
 def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     from hotbay.bench import grant_for
+    from hotbay.confirmations import find_confirmation
     from hotbay.leaks import all_leaks
     from hotbay.migrate import owned_tables
     from hotbay.suspects import Suspects
@@ -165,6 +178,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     return {
         **_entry(row, []),
         "leak": all_leaks(store).get(row.plugin),
+        "confirmation": _shown(find_confirmation(store, row.plugin)),
         "image": row.image,
         "grants": list(row.grants),
         "routes": [f"{' '.join(item.methods) or 'WS'} {item.path}" for item in found.routes],
@@ -201,6 +215,7 @@ def _describe(document: Entry) -> str:
             ("version", here.get("version")),
             ("problem", here.get("problem")),
             ("suspicion", "" if here.get("problem") else here.get("suspicion")),
+            ("confirmation", (here.get("confirmation") or {}).get("text")),
             ("unloading", _unloading(here.get("leak"))),
             ("available", newest),
             ("requires", ", ".join(manifest.get("requires", ()))),

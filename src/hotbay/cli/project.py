@@ -78,6 +78,12 @@ local_packages = {packages}
 # error_window = 60
 # error_requests = 20
 
+# What is not confirmed yet goes back at once when the share of failed requests is larger than before by this much, or
+# when its health is bad so many times in a row, asked every so many seconds.
+# confirm_margin = 0.1
+# confirm_checks = 3
+# confirm_check_seconds = 5
+
 # Load a new version in one worker before the others do, so that one which kills its process kills one.
 # load_one_first = false
 

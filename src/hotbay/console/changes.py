@@ -1,4 +1,4 @@
-"""What changes a host: install, uninstall, toggle, upgrade, rollback, upload; and the plan of each."""
+"""What changes a host: install, uninstall, toggle, upgrade, confirm, rollback, upload; and the plan of each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from hotbay import draft
+from hotbay.confirm import confirm as confirm_change
+from hotbay.confirmations import unconfirmed_rows
 from hotbay.console.desk import (
     Actor,
     AddonId,
@@ -17,10 +19,12 @@ from hotbay.console.desk import (
     InstallBody,
     PlanBody,
     RollbackBody,
+    Root,
     Runs,
     ToggleBody,
     UpgradeBody,
     Wait,
+    Within,
 )
 from hotbay.console.runner import Job
 from hotbay.console.uploads import receive_file
@@ -33,16 +37,16 @@ Policy = Annotated[Literal["keep", "export", "purge"], Query(description="what b
 
 
 @router.post("/install")
-async def install(request: Request, body: InstallBody, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+async def install(body: InstallBody, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Install a plugin from the configured source."""
-    return await runs.answer(_install(runs.hotbay, body, actor), wait=wait, root_path=_root(request))
+    return await runs.answer(_install(runs.hotbay, body, actor), wait=wait, root_path=root)
 
 
 @router.post("/install-remote")
-async def install_remote(request: Request, body: InstallBody, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+async def install_remote(body: InstallBody, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Install a plugin from the repository at PLUGIN_SERVER_URL, whatever the configured source is."""
     job = _install(runs.hotbay, body, actor, remote=True)
-    return await runs.answer(job, wait=wait, root_path=_root(request))
+    return await runs.answer(job, wait=wait, root_path=root)
 
 
 def _install(hotbay: Host, body: InstallBody, actor: str, *, remote: bool = False) -> Job:
@@ -54,6 +58,7 @@ def _install(hotbay: Host, body: InstallBody, actor: str, *, remote: bool = Fals
         restore=_export(hotbay, body.restore),
         inactive=body.inactive,
         with_requirements=body.with_requirements,
+        confirm_within=float(body.confirm_within),
     )
     return Job(wanted, actor, remote=remote, settings=body.settings)
 
@@ -70,25 +75,25 @@ def _export(hotbay: Host, name: str) -> str:
 
 @router.delete("/uninstall/{addon_id}")
 async def uninstall(
-    request: Request,
     addon_id: AddonId,
     runs: Runs,
     actor: Actor,
+    root: Root,
     data: Policy = "export",
     force: bool = False,
     wait: Wait = True,
 ) -> Response:
     """Remove a plugin; by default its rows are written to a file that `restore` reads."""
     wanted = draft.Request(Kind.UNINSTALL, addon_id, data=DataPolicy(data), force=force)
-    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
 @router.post("/toggle/{addon_id}")
 async def toggle(
-    request: Request,
     addon_id: AddonId,
     runs: Runs,
     actor: Actor,
+    root: Root,
     body: Annotated[ToggleBody | None, Body()] = None,
     force: bool = False,
     wait: Wait = True,
@@ -97,15 +102,15 @@ async def toggle(
     row = await asyncio.to_thread(runs.hotbay.store.get_live, addon_id)
     enabled = not row.active if body is None or body.enabled is None else body.enabled
     wanted = draft.Request(Kind.ACTIVATE if enabled else Kind.DEACTIVATE, addon_id, force=force)
-    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
 @router.post("/upgrade/{addon_id}")
 async def upgrade(
-    request: Request,
     addon_id: AddonId,
     runs: Runs,
     actor: Actor,
+    root: Root,
     body: Annotated[UpgradeBody | None, Body()] = None,
     wait: Wait = True,
 ) -> Response:
@@ -117,42 +122,61 @@ async def upgrade(
         body.version,
         sha256=body.sha256.lower(),
         with_requirements=body.with_requirements,
+        confirm_within=float(body.confirm_within),
+        rows=unconfirmed_rows(float(body.confirm_within), keep_new=body.keep_new_rows),
     )
-    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
 @router.post("/rollback/{addon_id}")
 async def rollback(
-    request: Request,
     addon_id: AddonId,
     runs: Runs,
     actor: Actor,
+    root: Root,
     body: Annotated[RollbackBody | None, Body()] = None,
     wait: Wait = True,
 ) -> Response:
     """Go back to a version that is kept here; by default the one before."""
     body = body or RollbackBody()
-    rows = Rows.MERGE if body.keep_new_rows and body.data == "restore" else Rows(body.data)
+    rows = Rows.chosen(body.data, keep_new=body.keep_new_rows)
     wanted = draft.Request(Kind.ROLLBACK, addon_id, body.version, rows=rows, accept_loss=body.accept_loss)
-    return await runs.answer(Job(wanted, actor), wait=wait, root_path=_root(request))
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
+
+
+@router.post("/confirm/{addon_id}")
+def confirm(addon_id: AddonId, hotbay: Host, actor: Actor) -> Response:
+    """Let the last install or upgrade stay that was to be confirmed. Safe to repeat; 409 `too-late` after its time."""
+    return JSONResponse(confirm_change(hotbay.applier(actor), addon_id).to_json())
 
 
 @router.post("/upload", openapi_extra={"requestBody": {"content": {"multipart/form-data": {}}, "required": True}})
-async def upload(request: Request, runs: Runs, actor: Actor, activate: bool = True, wait: Wait = True) -> Response:
+async def upload(
+    request: Request,
+    runs: Runs,
+    actor: Actor,
+    root: Root,
+    activate: bool = True,
+    confirm_within: Annotated[Within, Query()] = 0.0,
+    keep_new_rows: bool = False,
+    wait: Wait = True,
+) -> Response:
     """Install the uploaded package, or upgrade the plugin to it. `activate=false` leaves a new plugin inactive."""
+    rows = unconfirmed_rows(float(confirm_within), keep_new=keep_new_rows)
+    wishes = {"inactive": not activate, "confirm_within": float(confirm_within), "rows": rows}
     file = await receive_file(request, runs.hotbay.settings.home / "uploads")
     try:
-        job = await asyncio.to_thread(_uploaded, runs.hotbay, file, actor, activate)
+        job = await asyncio.to_thread(_uploaded, runs.hotbay, file, actor, wishes)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
-    return await runs.answer(job, wait=wait, root_path=_root(request))
+    return await runs.answer(job, wait=wait, root_path=root)
 
 
-def _uploaded(hotbay: Host, file: Path, actor: str, activate: bool) -> Job:
+def _uploaded(hotbay: Host, file: Path, actor: str, wishes: dict[str, Any]) -> Job:
     manifest = read_manifest(file)
     kind = Kind.UPGRADE if hotbay.store.find_live(manifest.id) is not None else Kind.INSTALL
-    wanted = draft.Request(kind, manifest.id, manifest.version, file=file, inactive=not activate)
+    wanted = draft.Request(kind, manifest.id, manifest.version, file=file, **wishes)
     return Job(wanted, actor, file=file)
 
 
@@ -169,6 +193,7 @@ def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
         inactive=body.inactive,
         with_requirements=body.with_requirements,
         force=body.force,
+        confirm_within=float(body.confirm_within),
     )
     made = hotbay.applier(actor).plan(wanted)
     return {"plan": made.to_json(), "text": str(made)}
@@ -179,9 +204,5 @@ def _policies(body: PlanBody) -> dict[str, Any]:
     if body.kind == "uninstall" and body.data != "restore":
         return {"data": DataPolicy(body.data or "export")}
     if body.data in ("", "restore", "keep"):
-        return {"rows": Rows.MERGE if body.keep_new_rows else Rows(body.data or "restore"), "backup": body.backup}
+        return {"rows": Rows.chosen(body.data, keep_new=body.keep_new_rows), "backup": body.backup}
     raise BadInput(f"data={body.data} is nothing for {body.kind}", mend="export and purge belong to uninstall")
-
-
-def _root(request: Request) -> str:
-    return str(request.scope.get("root_path", ""))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from hotbay.errors import BadInput
+from hotbay.moments import read_seconds
 from hotbay_sdk import rules
 
 Id = Annotated[str, StringConstraints(pattern=f"^{rules.ID}$", max_length=64)]
@@ -29,6 +31,20 @@ async def _actor(request: Request) -> str:
     return str(request.scope["hotbay.actor"])
 
 
+async def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))
+
+
+def _seconds(value: float | str) -> float:
+    """A time to confirm in, as the command line takes it; nothing means none. Raises what pydantic reports."""
+    if value in ("", 0):
+        return 0.0
+    try:
+        return read_seconds(value)
+    except BadInput as error:
+        raise ValueError(error.message) from None
+
+
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
     from hotbay.console.runner import Runner
@@ -39,6 +55,12 @@ else:
     Host = Annotated[Any, Depends(_host)]
     Runs = Annotated[Any, Depends(_runner)]
 Actor = Annotated[str, Depends(_actor)]
+Root = Annotated[str, Depends(_root)]
+Within = Annotated[
+    float | Annotated[str, StringConstraints(max_length=32)],
+    AfterValidator(_seconds),
+    Field(description="seconds, or such as `10m`, after which it goes back unless it was confirmed"),
+]
 
 
 class Body(BaseModel):
@@ -48,7 +70,10 @@ class Body(BaseModel):
 
 
 class InstallBody(Body):
-    """What to install. `restore` is `latest` or the name of an export; `settings` are stored in the same go."""
+    """What to install. `restore` is `latest` or the name of an export; `settings` are stored in the same go.
+
+    Not confirmed within `confirm_within`, it is uninstalled, and its rows are kept in an export.
+    """
 
     addon_id: Id
     version: VersionText = ""
@@ -57,6 +82,7 @@ class InstallBody(Body):
     inactive: bool = False
     with_requirements: bool = False
     restore: Annotated[str, StringConstraints(max_length=255)] = ""
+    confirm_within: Within = 0.0
 
 
 class ToggleBody(Body):
@@ -66,11 +92,16 @@ class ToggleBody(Body):
 
 
 class UpgradeBody(Body):
-    """The version to be (empty: the highest), and the hash that the caller expects."""
+    """The version to be (empty: the highest), and the hash that the caller expects.
+
+    Not confirmed within `confirm_within`, it goes back, code and rows; `keep_new_rows` keeps those added since.
+    """
 
     version: VersionText = ""
     sha256: Sha256 = ""
     with_requirements: bool = False
+    confirm_within: Within = 0.0
+    keep_new_rows: bool = False
 
 
 class RollbackBody(Body):
@@ -108,6 +139,7 @@ class PlanBody(Body):
     inactive: bool = False
     with_requirements: bool = False
     force: bool = False
+    confirm_within: Within = 0.0
 
 
 class MendBody(Body):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response, StreamingResponse
 
 from hotbay.apply import Progress
+from hotbay.confirmations import Confirmation, all_confirmations
 from hotbay.console.leaving import server_leaving
 from hotbay.console.progress import Ladder, read_progress
 from hotbay.model import Live
@@ -179,7 +180,8 @@ class Feed:
         """The registry now. Reads the database; the rows may be newer than the revision, never older."""
         epoch, rev = self.hotbay.store.rev()
         rows = self.hotbay.store.all_live()
-        plugins = [plugin_json(row) for row in rows.values()]
+        waiting = all_confirmations(self.hotbay.store)
+        plugins = [plugin_json(row, waiting.get(plugin)) for plugin, row in rows.items()]
         body = {"epoch": epoch, "rev": rev, "safe_mode": self.hotbay.settings.safe_mode, "plugins": plugins}
         return Snapshot(epoch, rev, json.dumps(body, separators=(",", ":")))
 
@@ -229,8 +231,9 @@ def progress_event(progress: Progress) -> str:
     return event("operation", json.dumps(asdict(progress), separators=(",", ":")))
 
 
-def plugin_json(row: Live) -> dict[str, Any]:
-    """What a browser needs of a plugin to show its pages and menu entries, and to load its assets."""
+def plugin_json(row: Live, confirmation: Confirmation | None = None) -> dict[str, Any]:
+    """What a browser needs of a plugin to show its pages and menu entries, and to load its assets; and whether it is
+    to be confirmed."""
     manifest = row.manifest
     return {
         "id": row.plugin,
@@ -246,4 +249,5 @@ def plugin_json(row: Live) -> dict[str, Any]:
         "settings_rev": row.settings_rev,
         "has_settings": row.contributions.settings_schema is not None,
         "problem": row.problem,
+        "confirmation": confirmation.to_json() if confirmation is not None else None,
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Body, Path
 from starlette.responses import JSONResponse, Response
 
 from hotbay import draft
 from hotbay.backups import list_backups
-from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Runs, Wait
+from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Root, Runs, Wait
 from hotbay.console.runner import Job
 from hotbay.model import Kind, Rows
 
@@ -24,10 +24,10 @@ def backups(hotbay: Host, plugin: str = "") -> Response:
 
 
 @router.post("/backups/{addon_id}")
-async def back_up(request: Request, addon_id: AddonId, runs: Runs, actor: Actor, wait: Wait = True) -> Response:
+async def back_up(addon_id: AddonId, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Back a plugin's rows up."""
     job = Job(draft.Request(Kind.BACKUP, addon_id), actor)
-    return await runs.answer(job, wait=wait, root_path=str(request.scope.get("root_path", "")))
+    return await runs.answer(job, wait=wait, root_path=root)
 
 
 @router.delete("/backups/{number}")
@@ -38,15 +38,15 @@ def delete(number: Number, hotbay: Host, actor: Actor) -> Response:
 
 @router.post("/restore/{addon_id}")
 async def restore(
-    request: Request,
     addon_id: AddonId,
     runs: Runs,
     actor: Actor,
+    root: Root,
     body: Annotated[RestoreBody | None, Body()] = None,
     wait: Wait = True,
 ) -> Response:
     """Put the rows of a backup in place; the present ones are backed up before."""
     body = body or RestoreBody()
-    rows = Rows.MERGE if body.keep_new_rows else Rows.RESTORE
+    rows = Rows.chosen(keep_new=body.keep_new_rows)
     wanted = draft.Request(Kind.RESTORE, addon_id, backup=body.backup, rows=rows, accept_loss=body.accept_loss)
-    return await runs.answer(Job(wanted, actor), wait=wait, root_path=str(request.scope.get("root_path", "")))
+    return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)

@@ -5,11 +5,12 @@ The functions are not async and return finished answers: a long list is read and
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
+from hotbay.confirmations import find_confirmation
 from hotbay.console import shelf
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.leaks import all_leaks
@@ -56,9 +57,15 @@ def addon(addon_id: AddonId, hotbay: Host) -> Response:
         "packages": packages,
         "history": kept,
         "readme": shelf.readme(hotbay, found),
-        "live": shelf.live_json(found.live, all_leaks(hotbay.store).get(addon_id)) if found.live is not None else None,
+        "live": _live(hotbay, found),
     }
     return JSONResponse(body)
+
+
+def _live(hotbay: Host, found: shelf.Addon) -> dict[str, Any] | None:
+    if found.live is None:
+        return None
+    return shelf.live_json(found.live, all_leaks(hotbay.store).get(found.id), find_confirmation(hotbay.store, found.id))
 
 
 @router.get("/installed")

@@ -101,7 +101,8 @@ def _progress(row: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[Progr
     planned = row["plan"].get("steps", [])
 
     def item(verb: str, state: str, seq: int, seconds: float, summary: str) -> Progress:
-        return Progress(row["id"], row["kind"], row["plugin"], verb, state, seq, len(mine), seconds, summary)
+        reason = row["plan"].get("reason", "")
+        return Progress(row["id"], row["kind"], row["plugin"], verb, state, seq, len(mine), seconds, summary, reason)
 
     title = row["plan"].get("title", "")
     yield item("", "running", 0, 0.0, title)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import InvalidVersion, Version
 
 from hotbay.archive import entries
+from hotbay.confirmations import Confirmation, all_confirmations
 from hotbay.errors import HotbayError, NotFound
 from hotbay.folders import Folders
 from hotbay.leaks import Leak, all_leaks
@@ -121,7 +122,7 @@ def _addon(plugin: str, offers: Sequence[Offer], live: Mapping[str, Live]) -> Ad
 # ── what is installed ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def live_json(row: Live, leak: Leak | None = None) -> dict[str, Any]:
+def live_json(row: Live, leak: Leak | None = None, confirmation: Confirmation | None = None) -> dict[str, Any]:
     """A live row, without what only workers need; `leak` is what is known of its unloading."""
     return {
         "id": row.plugin,
@@ -139,6 +140,7 @@ def live_json(row: Live, leak: Leak | None = None) -> dict[str, Any]:
         "updated_at": row.updated_at,
         "problem": row.problem,
         "leak": leak,
+        "confirmation": confirmation.to_json() if confirmation is not None else None,
         "has_settings": row.contributions.settings_schema is not None,
         "in_progress": row.candidate is not None,
         "manifest": row.manifest,
@@ -149,12 +151,12 @@ def installed(hotbay: Hotbay) -> dict[str, Any]:
     """The live rows with what each worker and the plugins folder say; and folders that could not be brought in."""
     epoch, rev = hotbay.store.rev()
     live, refusals = hotbay.store.all_live(), hotbay.store.all_refusals()
-    leaks = all_leaks(hotbay.store)
+    leaks, confirmations = all_leaks(hotbay.store), all_confirmations(hotbay.store)
     statuses = hotbay.follower.workers.statuses()
     folders = Folders(hotbay.settings.plugins)
     found = folders.scan()
     rows = [
-        live_json(row, leaks.get(plugin))
+        live_json(row, leaks.get(plugin), confirmations.get(plugin))
         | {
             "workers": [worker_json(status, plugin) for status in statuses],
             "folder": {"name": found[plugin].path.name, "active": found[plugin].active} if plugin in found else None,
