@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -679,3 +680,292 @@ async def test_what_a_plugins_router_notes_in_the_scope_is_not_kept_by_the_serve
     await serving(app).run(scope, nothing, nothing)
     assert seen == ["/api/v1/shop/x"]
     assert "route" not in scope
+
+
+# ── what is sent, to the letter ───────────────────────────────────────────────────────────────────────────────────
+
+
+def problem(sent: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """The one problem document that was sent; its head is what a client needs to read it."""
+    head, body = sent
+    expected = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body["body"])).encode())]
+    expected += [(b"retry-after", str(more["retry"]).encode())] if more else []
+    assert head["headers"] == expected
+    found: dict[str, Any] = json.loads(body["body"])
+    assert found["status"] == head["status"]
+    return found
+
+
+async def answered(desk: Desk, *, path: str = "/shop", kind: str = "http") -> list[dict[str, Any]]:
+    socket = Socket(kind)
+    socket.scope["path"] = path
+    await socket.run(desk)
+    return socket.sent
+
+
+async def test_problem_documents_are_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def raises(*args: Any) -> None:
+        raise LookupError
+
+    async def can_not(_: Serving) -> Any:
+        raise ActivationFailed("no such module")
+
+    claim = Claim("/chat", "chat", "Chat", "Install it.")
+    desk.dispatcher.table = table(serving(None), serving(raises, "raises"), claims=(claim,))
+    assert problem(await answered(desk)) == {"status": 404, "code": "not-found", "detail": "Not Found"}
+    assert problem(await answered(desk, path="/chat")) == {
+        "type": "urn:hotbay:error:plugin-not-active",
+        "title": "Plugin not active",
+        "status": 404,
+        "code": "plugin-not-active",
+        "plugin": "chat",
+        "detail": "This is part of the plugin Chat (chat), which is not active here.",
+        "mend": "Install it.",
+    }
+    broken = problem(await answered(desk, path="/raises"))
+    number = broken.pop("error_id")
+    assert re.fullmatch("[0-9a-f]{12}", number)
+    assert broken == {
+        "status": 500,
+        "code": "plugin-error",
+        "plugin": "raises",
+        "detail": f"raises failed on this request; the administrator finds it in its log as {number}",
+    }
+    desk.dispatcher.table = table(lazily(can_not))
+    assert problem(await answered(desk), retry=5) == {
+        "status": 503,
+        "code": "activation-failed",
+        "plugin": "shop",
+        "detail": "shop can't be loaded",
+    }
+
+
+async def test_problems_of_held_and_of_drained_requests_are_whole(desk: Desk) -> None:
+    async def hanging(*args: Any) -> None:
+        await asyncio.sleep(3600)
+
+    one = serving(hanging)
+    desk.dispatcher.table = table(one)
+    socket = Socket("http")
+    running = socket.run(desk)
+    await until(lambda: one.flights)
+    await one.drain(0.01)
+    await running
+    assert problem(socket.sent, retry=1) == {
+        "status": 503,
+        "code": "drained",
+        "detail": "the plugin was changed; please ask again",
+    }
+    one.hold()
+    desk.dispatcher._hold_seconds = 0.01
+    assert problem(await answered(desk), retry=5) == {
+        "status": 503,
+        "code": "held",
+        "detail": "the plugin is being changed and that takes longer than requests may wait",
+    }
+    assert await answered(desk, kind="websocket") == [{"type": "websocket.close", "code": 1013}]
+
+
+async def test_a_page_of_an_inactive_plugin_is_sent_whole(desk: Desk) -> None:
+    desk.dispatcher.table = table(claims=(Claim("/chat", "chat", "Chat", "Install it.", page=True),))
+    answer = await desk.get("/chat", accept="text/html")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "retry-after" not in answer.headers
+
+
+async def test_a_websocket_of_what_can_not_be_loaded_is_asked_to_come_again(desk: Desk) -> None:
+    async def can_not(_: Serving) -> Any:
+        raise ActivationFailed("no such module")
+
+    desk.dispatcher.table = table(lazily(can_not))
+    assert await answered(desk, kind="websocket") == [{"type": "websocket.close", "code": 1013}]
+
+
+# ── what becomes of the pieces between ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_drain_waits_for_the_last_not_for_the_first(desk: Desk) -> None:
+    """One that ends must not make the others be cut."""
+    go = {"first": asyncio.Event(), "last": asyncio.Event()}
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await go[scope["query_string"].decode()].wait()
+        await answering("whole")(scope, receive, send)
+
+    one = serving(slow)
+    desk.dispatcher.table = table(one)
+    asked = [asyncio.create_task(desk.get(f"/shop?{name}")) for name in go]
+    await until(lambda: len(one.flights) == 2)
+    draining = asyncio.create_task(one.drain(20.0))
+    await asyncio.sleep(0)
+    go["first"].set()
+    assert (await asked[0]).text == "whole"
+    await asyncio.sleep(0.02)
+    assert not draining.done()
+    go["last"].set()
+    assert (await asked[1]).text == "whole"
+    assert await draining == 0
+    assert (one.waited, one.closed) == ({"http": 2}, {})
+
+
+async def test_drain_does_not_wait_for_ever_for_who_will_not_end() -> None:
+    async def stubborn(*args: Any) -> None:
+        while not released:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+
+    released: list[int] = []
+    one = serving(stubborn)
+    socket = Socket("http")
+    running = asyncio.create_task(one.run(socket.scope, socket.inbox.get, socket.send))
+    await until(lambda: one.flights)
+    assert await one.drain(0.01) == 1
+    assert len(one.flights) == 1
+    released.append(1)
+    await running
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_websocket_that_was_never_accepted_is_a_failure(desk: Desk, accepted: bool) -> None:
+    async def chat(scope: Any, receive: Any, send: Any) -> None:
+        if accepted:
+            await send({"type": "websocket.accept"})
+        await asyncio.sleep(3600)
+
+    one = serving(chat)
+    desk.dispatcher.table = table(one)
+    socket = Socket()
+    running = socket.run(desk)
+    await until(lambda: one.flights and (socket.sent or not accepted))
+    await asyncio.sleep(0)
+    await one.drain(0.01)
+    await running
+    assert socket.sent[-1] == {"type": "websocket.close", "code": 1012, "reason": "the plugin was changed"}
+    assert one.meter.read().failures == ({} if accepted else {"drained": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "messages"),
+    [
+        ("websocket", [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 1000}]),
+        ("http", [{"type": "http.response.start", "status": 200, "headers": []}, {"type": "http.response.body"}]),
+    ],
+)
+async def test_what_has_said_its_end_is_told_no_other(desk: Desk, kind: str, messages: list[Any]) -> None:
+    """It goes on in a background task; the client has its whole answer."""
+
+    async def goes_on(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+        await asyncio.sleep(3600)
+
+    one = serving(goes_on)
+    desk.dispatcher.table = table(one)
+    socket = Socket(kind)
+    running = socket.run(desk)
+    await until(lambda: len(socket.sent) == 2)
+    assert await one.drain(0.01) == 1
+    await running
+    assert socket.sent == messages
+    assert one.meter.read().failures == {}
+
+
+async def test_answers_may_leave_out_what_the_protocol_lets_them(desk: Desk) -> None:
+    """A head without headers, a piece without a body."""
+
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await asyncio.sleep(3600)
+
+    async def pieces(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+        await send({"type": "http.response.body", "more_body": True})
+        await asyncio.sleep(3600)
+
+    _, (outcome, _) = await ended_at_the_deadline(desk, bare)
+    assert isinstance(outcome, ConnectionAbortedError)
+    assert str(outcome) == "shop was changed in the middle of a long answer"
+    _, (outcome, sent) = await ended_at_the_deadline(desk, pieces)
+    assert outcome is None
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+async def test_a_job_is_counted_and_ended_without_words() -> None:
+    one = serving()
+    began = asyncio.Event()
+
+    async def job() -> None:
+        with one.flight("job") as flight:
+            flight.fail("exception")
+            began.set()
+            await asyncio.sleep(3600)
+
+    task = asyncio.create_task(job())
+    await began.wait()
+    assert await one.drain(0.01) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (one.waited, one.closed, one.flights) == ({"job": 1}, {"job": 1}, set())
+
+
+@pytest.mark.parametrize("retired", [True, False])
+async def test_a_generation_that_stays_is_opened_again(retired: bool) -> None:
+    one = serving()
+    closing = one.generation.closing  # type: ignore[union-attr]
+    closing.set()
+    one.release()
+    assert closing.is_set(), "it was not held: nothing changes"
+    one.hold()
+    one.retired = retired
+    one.release()
+    assert closing.is_set() is retired
+
+
+async def test_what_was_never_loaded_can_be_held_and_released() -> None:
+    one = Serving(live("shop"), _never)
+    one.hold()
+    one.release()
+    assert not one.held
+
+
+# ── the dispatcher's doors ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_answers_at_once(desk: Desk) -> None:
+    one = serving(answering("x"))
+    desk.dispatcher.table = table(one)
+    assert desk.dispatcher.current("/shop") is one
+    assert desk.dispatcher.current("/other") is None
+    one.hold()
+    assert desk.dispatcher.current("/shop") is None, "it has to wait"
+    one.release()
+    assert desk.dispatcher.current("/shop") is one
+    desk.dispatcher.beacon.bump()
+    assert desk.dispatcher.current("/shop") is None, "nobody knows whose path it is now"
+
+
+async def test_a_new_dispatcher_has_read_nothing_yet(desk: Desk) -> None:
+    fresh = Dispatcher(desk.dispatcher.beacon, desk._sync, 1.0)
+    assert fresh.wants("/anything")
+    assert fresh.current("/shop") is None
+    assert fresh.table.find("/shop") is None
+
+
+async def test_a_claimed_path_is_wanted(desk: Desk) -> None:
+    desk.dispatcher.table = table(claims=(Claim("/chat", "chat", "Chat", "Install it."),))
+    assert desk.dispatcher.wants("/chat")
+    assert not desk.dispatcher.wants("/chats")
+
+
+@pytest.mark.parametrize(("kind", "path"), [("http", "/other"), ("websocket", "/chat")])
+async def test_the_host_gets_the_request_as_it_came(desk: Desk, kind: str, path: str) -> None:
+    """A WebSocket on a claimed path too: a document says nothing to it."""
+    got: list[Any] = []
+
+    async def host(*args: Any) -> None:
+        got.append(args)
+
+    desk.dispatcher.table = table(claims=(Claim("/chat", "chat", "Chat", "Install it."),))
+    scope, receive, send = {"type": kind, "path": path, "headers": []}, object(), object()
+    await desk.dispatcher.serve(scope, receive, send, host)  # type: ignore[arg-type]
+    assert got == [(scope, receive, send)]
