@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hotbay import journal
 from hotbay.backups import (
     Backup,
     backup_of,
@@ -148,11 +149,16 @@ def test_the_oldest_beyond_the_limit_go_but_not_the_needed(settings: Settings, r
 
 
 def test_folders_that_no_row_has_are_swept(settings: Settings, registry: Store) -> None:
+    """But for those of operations that nobody knows: the database may be an older one, put back by hand."""
     sweep_backups(settings, registry)  # There is no folder at all yet.
-    made = record(settings, registry)
-    stray = settings.backups / "99-shop"
-    stray.mkdir()
-    (stray / "data.db").write_text("begun")
+    with registry.write() as connection:
+        ours = [
+            journal.open_operation(connection, kind="upgrade", plugin="shop", actor="ann", plan={}, verbs=["backup"])
+            for _ in range(2)
+        ]
+    made = record(settings, registry, operation=ours[0], folder=f"shop-{ours[0]}")
+    for name in (f"shop-{ours[1]}", "shop-999", "notes"):
+        (settings.backups / name).mkdir()
     sweep_backups(settings, registry)
-    assert not stray.exists()
+    assert {path.name for path in settings.backups.iterdir()} == {made.folder, "shop-999", "notes"}
     assert made.file(settings).is_file()
