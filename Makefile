@@ -46,7 +46,7 @@ versions: $(STAMP)  ## the core's tests on the other supported Pythons that are 
 	@sh scripts/versions.sh
 
 bench: $(STAMP)  ## all benchmarks, in their quick form
-	@for name in overhead install boot stall leak swap_under_load; do \
+	@for name in overhead install boot stall backup leak swap_under_load; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py --quick --json || exit 1; done
 
 soak: $(STAMP)   ## random operations, kills and requests against a model, for MINUTES (60)

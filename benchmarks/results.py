@@ -90,6 +90,16 @@ ROWS: dict[str, dict[str, str]] = {
         ),
         "Without operations: longest, and p50 of seconds, ms": "baseline.max_stall_ms baseline.stall_p50_ms",
     },
+    "backup": {
+        "Rows of the plugin": "rows",
+        "**Backup, s** (goal: ≤ 2)": "backup_s",
+        "**Reverted, code and rows, s** (goal: ≤ 5)": "reverted_s",
+        "A backup put in place, s": "restore_s",
+        "An exclusive upgrade that changes every row, its backup included, s": "upgrade_s",
+        "SQLite's own copy of the database, s": "copy_s",
+        "Backup / restore / reverted against that copy, ratio": "backup_ratio restore_ratio reverted_ratio",
+        "The rows came back as they were": "same",
+    },
     "soak": {
         "Minutes": "minutes",
         "**Histories that are not as the model says** (goal: 0)": "failed",

@@ -135,11 +135,14 @@ def _numbers(raw: sqlite3.Connection, pair: Pair) -> Numbers:
         both = [f"SELECT {listed} FROM {table}" for table in (pair.main, pair.side)]
         added, gone = (_count(raw, f"({one} EXCEPT {other})") for one, other in (both, both[::-1]))
         return {"added": added, "changed": 0, "deleted": gone}
-    gone = _count(raw, f"{pair.side} s WHERE NOT EXISTS (SELECT 1 FROM {pair.main} m WHERE {pair.match})")
     # Values, not what a collation makes of them.
     differs = " OR ".join(f"m.{quote(name)} IS NOT s.{quote(name)} COLLATE BINARY" for name in pair.columns) or "0"
-    changed = _count(raw, f"{pair.side} s CROSS JOIN {pair.main} m ON {pair.match} WHERE {differs}")
-    return {"added": max(0, now - (then - gone)), "changed": changed, "deleted": gone}
+    # One pass over both: the match itself is true where there is a row, and null where there is none.
+    gone, changed = raw.execute(
+        f"SELECT count(*) - total({pair.match}), total({pair.match} AND ({differs})) "
+        f"FROM {pair.side} s LEFT JOIN {pair.main} m ON {pair.match}"
+    ).fetchone()
+    return {"added": max(0, now - (then - int(gone))), "changed": int(changed), "deleted": int(gone)}
 
 
 def _count(raw: sqlite3.Connection, source: str) -> int:

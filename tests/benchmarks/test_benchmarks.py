@@ -33,6 +33,7 @@ KEYS = {
     "boot": ("ratio",),
     "stall": ("max_stall_ms",),
     "leak": ("cycles", "alive", "rss_growth_mb"),
+    "backup": ("rows", "backup_s", "restore_s", "reverted_s", "backup_ratio", "restore_ratio"),
     "soak": ("histories", "operations", "requests", "refused_requests", "failed"),
     "torture": ("kills", "torn", "lost_rows"),
 }
@@ -73,6 +74,12 @@ def test_swapping_under_load_fails_no_request_and_its_streams_miss_nothing() -> 
     assert answer["witnessed"] > 10
     assert answer["chat_messages"] > 0
     assert answer["websocket"]["polite_ends"] > 0
+
+
+def test_rows_come_back_from_a_backup_as_they_were() -> None:
+    answer = tiny("backup")
+    assert answer["same"] is True
+    assert answer["rows"] == 2_000
 
 
 def test_torture_kills_and_tears_nothing() -> None:
