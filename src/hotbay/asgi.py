@@ -25,6 +25,7 @@ from hotbay.catalog import Catalog
 from hotbay.confirm import Confirmations, Confirmer
 from hotbay.confirmations import ACTOR as CONFIRM
 from hotbay.console.api import build_api
+from hotbay.console.assets import AssetFiles
 from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
 from hotbay.console.pages import Pages
@@ -107,7 +108,8 @@ class Hotbay:
     """Makes an application a host of plugins.
 
     `admin` decides who may administrate: for FastAPI a dependency, else a callable that gets the request and answers
-    who it is; both raise or answer None to refuse. `console` is where the console's pages are (None: nowhere), and
+    who it is; both raise or answer None to refuse. `user` says in the same ways who is signed in, whoever that is; it
+    decides what of plugins' pages a visitor is shown. `console` is where the console's pages are (None: nowhere), and
     `frontend` a folder with the host's own pages for it. Settings come from `hotbay.toml` and the environment; keyword
     arguments win over both. For applications that are neither FastAPI nor Starlette, use the Hotbay object itself as
     the application. Raises InvalidConfig.
@@ -118,6 +120,7 @@ class Hotbay:
         app: Any,
         *,
         admin: Callable[..., Any] | None = None,
+        user: Callable[..., Any] | None = None,
         console: str | None = "/admin",
         frontend: Path | None = None,
         config: Path | None = None,
@@ -125,6 +128,7 @@ class Hotbay:
     ):
         self.app = app
         self.admin = admin
+        self.user = user
         self.settings: Settings = configuration.load(config, **options)
         self.store = Store(self.settings.database_path)
         self.images = Images(self.settings.images)
@@ -133,6 +137,7 @@ class Hotbay:
         self.catalog = Catalog(self.settings)
         self.documents = Documents(self.settings.documents)
         self.pages = Pages(self.settings, console, frontend)
+        self.assets = AssetFiles(self.settings)
         self.started = False
         self.follower: Follower
         self.notary: Notary
@@ -317,7 +322,8 @@ class Hotbay:
 
     def wants(self, path: str) -> bool:
         """True when Hotbay's API or a plugin answers the path."""
-        return self.api.owns(path) or self.pages.owns(path) or self.follower.dispatcher.wants(path)
+        own = (self.api, self.pages, self.assets)
+        return any(part.owns(path) for part in own) or self.follower.dispatcher.wants(path)
 
     def shows(self, scope: Scope) -> bool:
         """True when the console has a page for what nobody answers."""
@@ -329,6 +335,8 @@ class Hotbay:
             await self.api(scope, receive, send)
         elif self.pages.owns(route_path(scope)):
             await self.pages(scope, receive, send)
+        elif self.assets.owns(route_path(scope)):
+            await self.assets(scope, receive, send)
         else:
             await self.follower.dispatcher.serve(scope, receive, send, self._host)
 

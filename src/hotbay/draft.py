@@ -19,8 +19,10 @@ from hotbay.backups import Backup, choose_backup, get_backup, list_backups
 from hotbay.bench import grant_for, images_in_use
 from hotbay.compare import preview
 from hotbay.confirmations import refuse_unconfirmable, refuse_unconfirmed
+from hotbay.dress import bundle_of, damaged
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
+from hotbay.frontend import has_frontend
 from hotbay.images import Images
 from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import owned_tables
@@ -170,6 +172,7 @@ class Drafter:
             older=request.force,
             backup=self._needs_backup(manifest, old, live, pending),
             confirm=self._confirm(request, old),
+            frontend=self._shows(package.root),
         )
         row = self._row(manifest, target, state, old)
         return Draft(plan, old, row, package.root)
@@ -198,6 +201,10 @@ class Drafter:
             source, plugin = self.sources(), request.plugin
         download = source.fetch(plugin, request.version or "latest", temporary)
         return verify(download, tree, expected_sha256=request.sha256, policy=AllowUnsigned())
+
+    def _shows(self, package: Path) -> bool:
+        """True when the package adds something to the console, and this host shows it."""
+        return self.settings.frontends and has_frontend(package)
 
     def _fresh(self, plugin: str, old: Live | None) -> dict[str, Any]:
         """Parameters of a start that finds no folder of the plugin's own, and nobody who would make it meanwhile."""
@@ -329,8 +336,9 @@ class Drafter:
 
     def _activate(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
         resolution = self._resolve(request, parse(row.manifest), live, ahead)
-        self.images.path(row.image)
-        plan = plans.activate(row, start=self._fresh(row.plugin, row))
+        missing = bundle_of(row) is None or bool(damaged(self.settings, row))
+        frontend = self._shows(self.images.path(row.image)) and missing
+        plan = plans.activate(row, start=self._fresh(row.plugin, row), frontend=frontend)
         plan = replace(plan, warnings=(*plan.warnings, *resolution.warnings))
         return Draft(plan, row, self._changed(row, State.ACTIVE))
 
@@ -361,6 +369,7 @@ class Drafter:
             start=self._fresh(row.plugin, row),
             restore=restoring(request, backup) if backup else None,
             reason=request.reason,
+            frontend=self._shows(self.images.path(target.image)),
         )
         plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
         back = self._row(manifest, target, row.state, row)

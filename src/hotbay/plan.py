@@ -100,6 +100,7 @@ def bring(
     restore: dict[str, Any] | None = None,
     confirm: dict[str, Any] | None = None,
     reason: str = "",
+    frontend: bool = False,
 ) -> Plan:
     """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
 
@@ -114,6 +115,8 @@ def bring(
     _fits(kind, target, live, older=older)
     image = {"image": target.image}
     steps = [Step("stage", f"unpack and byte-compile {target.version} beside what serves", image)]
+    if frontend:
+        steps.append(_compile(target.image))
     if shelve:
         steps.append(Step("shelve", f"copy {target.version} beside the plugin's folder", image))
     if live is not None and (restore or (exclusive and migrations)):
@@ -178,12 +181,22 @@ def _newer(target: Version, live: Live, *, older: bool) -> None:
         )
 
 
-def activate(live: Live, *, migrations: Sequence[str] = (), start: dict[str, Any] | None = None) -> Plan:
-    """Let an inactive plugin serve; `start` adds parameters to that step. Raises Refused when it serves already."""
+def _compile(image: str) -> Step:
+    return Step("compile", "compile and check its pages for browsers", {"image": image})
+
+
+def activate(
+    live: Live, *, migrations: Sequence[str] = (), start: dict[str, Any] | None = None, frontend: bool = False
+) -> Plan:
+    """Let an inactive plugin serve; `start` adds parameters to that step. Raises Refused when it serves already.
+
+    `frontend`: what it shows in browsers is not compiled yet.
+    """
     if live.active and not live.problem:
         raise Refused(f"{live.plugin} is active already", unchanged=True)
     image = {"image": live.image}
-    steps = [Step("expand", f"run migrations {', '.join(migrations)}", image)] if migrations else []
+    steps = [_compile(live.image)] if frontend else []
+    steps += [Step("expand", f"run migrations {', '.join(migrations)}", image)] if migrations else []
     steps += [
         Step("start", "start and check it in every worker", image | (start or {})),
         Step("switch", f"serve {live.version} in every worker"),

@@ -18,8 +18,10 @@ from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
 from hotbay.documents import Documents
+from hotbay.dress import in_use
 from hotbay.errors import HotbayError, StateError, StorageError
 from hotbay.folders import Folders
+from hotbay.frontend.assets import Assets
 from hotbay.images import Images
 from hotbay.mishap import explain
 from hotbay.model import Live
@@ -174,6 +176,7 @@ def sweep_files(writer: Writer) -> None:
             writer.images.remove(image)
     writer.images.sweep()
     Documents(writer.settings.documents).sweep(used)
+    Assets(writer.settings.assets).sweep(in_use(writer.store.all_live().values()), writer.settings.asset_seconds)
 
 
 def sweep_marks(folder: Path) -> None:

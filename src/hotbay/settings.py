@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     brand_logo: str = ""
     brand_color: str = Field("", pattern=r"^(?:#[0-9a-fA-F]{6})?$")
     login_url: str = ""
+    frontends: bool = True
+    asset_seconds: float = Field(604_800.0, ge=0, le=31_536_000)
     error_policy: Policy = "none"
     error_policies: dict[str, Policy] = {}
     error_budget: float = Field(0.5, ge=0, lt=1)
@@ -177,6 +179,11 @@ class Settings(BaseSettings):
     def documents(self) -> Path:
         """Plugins' OpenAPI documents by content hash; a cache."""
         return self.home / "cache" / "openapi"
+
+    @property
+    def assets(self) -> Path:
+        """Plugins' compiled frontends by content hash."""
+        return self.home / "assets"
 
     @property
     def logs(self) -> Path:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from hotbay import confirmations, journal, store
 from hotbay.backups import backup_of, retire_backups
 from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, make_durable, withdraw
+from hotbay.dress import Compile, settle
 from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Problem
 from hotbay.expand import ADDON, Expand, revert
 from hotbay.facts import KEPT_TABLES
@@ -337,6 +338,7 @@ class Publish:
         mine = backup_of(bench.store, bench.operation)
         if mine is not None:
             retire_backups(bench.settings, bench.store, bench.plugin, frozenset({mine.id}))
+        settle(bench.settings, bench.store.find_live(bench.plugin), bench.plugin)
         epoch, rev = bench.store.rev()
         bench.folders.write_registry(bench.store.all_live().values(), epoch, rev)
         return {}
@@ -370,7 +372,7 @@ class Prune:
 
 
 _EVERY: tuple[Step, ...] = (
-    *(Stage(), Shelve(), Hold(), BackUp(), Restore(), Expand(), Start(), Export()),
+    *(Stage(), Compile(), Shelve(), Hold(), BackUp(), Restore(), Expand(), Start(), Export()),
     *(Switch(), Drain(), Publish(), Prune()),
 )
 STEPS: dict[str, Step] = {step.verb: step for step in _EVERY}

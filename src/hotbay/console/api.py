@@ -14,7 +14,9 @@ from starlette.responses import Response
 
 from hotbay.console import changes, configure, history, keeping, live, market, problems, receipts
 from hotbay.console.auth import build_check, refuse_cross_site
+from hotbay.console.registry import PublicRegistry
 from hotbay.console.runner import Runner
+from hotbay.console.viewers import Viewers
 from hotbay.errors import HotbayError
 from hotbay.serve import route_path
 
@@ -36,6 +38,8 @@ class Api:
         self.app = _application(hotbay, self.runner)
         self._token = hotbay.settings.metrics_token.get_secret_value()
         self._check = build_check(hotbay.admin, hotbay.app)
+        viewers = Viewers(hotbay, self._check, build_check(hotbay.user, hotbay.app))
+        self._public = PublicRegistry(hotbay, viewers)
 
     def owns(self, path: str) -> bool:
         """True for the paths of this API (below the host's root path)."""
@@ -51,14 +55,23 @@ class Api:
             await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})
             return
         try:
-            refuse_cross_site(Request(scope))
-            actor = self._scraper(scope) or await self._check(scope, receive)
+            answer = await self._admitted(scope, receive)
         except Exception as error:
             if _is_hosts(scope, error):
                 raise
-            await _answer(Request(scope), error)(scope, receive, send)
-            return
-        await self._inside(scope, actor, receive, send)
+            answer = _answer(Request(scope), error)
+        if isinstance(answer, str):
+            await self._inside(scope, answer, receive, send)
+        else:
+            await answer(scope, receive, send)
+
+    async def _admitted(self, scope: Any, receive: Any) -> Response | str:
+        """The answer to what everybody may ask; else the name of the administrator who asks. Raises otherwise."""
+        path = route_path(scope)
+        if self._public.answers(scope["method"], path):
+            return await self._public.answer(scope, receive, path)
+        refuse_cross_site(Request(scope))
+        return self._scraper(scope) or await self._check(scope, receive)
 
     def _scraper(self, scope: Any) -> str:
         """Who reads the metrics with the token of the settings; nobody for anything else."""

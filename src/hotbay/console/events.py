@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response, StreamingResponse
 
@@ -66,6 +66,17 @@ class Snapshot:
         return other is None or other.epoch != self.epoch or other.rev < self.rev
 
 
+class View(Protocol):
+    """The registry as one listener may see it."""
+
+    @property
+    def operations(self) -> bool:
+        """True for who may see the steps of operations."""
+
+    def snapshot(self) -> Snapshot:
+        """The registry now. Reads the database."""
+
+
 class Subscriber:
     """One listener. What it does not fetch in time is dropped; it gets a fresh snapshot instead."""
 
@@ -89,6 +100,7 @@ class Feed:
 
     def __init__(self, hotbay: Hotbay) -> None:
         self.hotbay = hotbay
+        self.operations = True  # The administrators' view is its own.
         self._ended = asyncio.Event()
         self._wake = asyncio.Event()
         self._leaving: Callable[[], bool] = lambda: False
@@ -187,20 +199,23 @@ class Feed:
 
     # ── who listens ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def subscribe(self, last_event_id: str = "") -> AsyncIterator[str]:
-        """The events for one listener, until streams should end. `last_event_id` is the snapshot that it has."""
+    async def subscribe(self, last_event_id: str = "", view: View | None = None) -> AsyncIterator[str]:
+        """The events for one listener, until streams should end. `last_event_id` is the snapshot that it has.
+
+        Without a view it sees what administrators see.
+        """
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
         self._wake.set()
         try:
             yield f"retry: {_RETRY_MS}\n\n"
-            async for text in self._for(subscriber, last_event_id):
+            async for text in self._for(subscriber, last_event_id, view or self):
                 yield text
         finally:
             self._subscribers.discard(subscriber)
 
-    async def _for(self, subscriber: Subscriber, last_event_id: str) -> AsyncIterator[str]:
-        sent = await asyncio.to_thread(self.snapshot)
+    async def _for(self, subscriber: Subscriber, last_event_id: str, view: View) -> AsyncIterator[str]:
+        sent = await asyncio.to_thread(view.snapshot)
         if sent.number != last_event_id:
             yield event("snapshot", sent.text, sent.number)
         quiet = 0.0
@@ -217,12 +232,13 @@ class Feed:
             quiet = 0.0
             if subscriber.behind:
                 subscriber.behind = False
-                sent = await asyncio.to_thread(self.snapshot)
+                sent = await asyncio.to_thread(view.snapshot)
                 yield event("snapshot", sent.text, sent.number)
             elif isinstance(item, str):
-                yield item
+                if view.operations:
+                    yield item
             elif item.newer_than(sent):
-                sent = item
+                sent = item if view is self else await asyncio.to_thread(view.snapshot)
                 yield event("snapshot", sent.text, sent.number)
 
 
