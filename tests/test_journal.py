@@ -127,3 +127,16 @@ def test_the_switch_and_its_record_are_one(tmp_path: Path, where: str) -> None:
     with registry.write() as connection:
         store.remove_live(connection, "shop")
     registry.close()
+
+
+def test_what_is_shown_of_a_record_leaves_the_contributions_out() -> None:
+    record = {"contributions": {"routes": []}, "Contributions": 1, "image": "x"}
+    assert journal.slim(record) == {"Contributions": 1, "image": "x"}
+    assert "contributions" in record
+
+
+def test_a_list_has_fifty_operations_where_nothing_else_is_said(registry: Store) -> None:
+    with registry.write() as connection:
+        for _ in range(52):
+            journal.open_operation(connection, kind="install", plugin="shop", actor="ann", plan={}, verbs=[])
+    assert [row["id"] for row in journal.list_operations(registry)] == list(range(52, 2, -1))

@@ -104,6 +104,12 @@ def test_a_parameter_at_the_first_place() -> None:
     assert table(one).find("/en/contact") is None
 
 
+def test_a_parameter_that_is_no_whole_segment() -> None:
+    one = table(serving(None, "shop", "/list-{page:int}.txt"))
+    assert one.find("/list-5.txt") is one.servings["shop"]
+    assert one.find("/list-5xtxt") is None
+
+
 def test_an_exact_path_goes_before_a_pattern() -> None:
     shop, mail = serving(None, "shop", "/x/{id}"), serving(None, "mail", "/x/new")
     assert table(shop, mail).find("/x/new") is mail
@@ -703,6 +709,15 @@ async def answered(desk: Desk, *, path: str = "/shop", kind: str = "http") -> li
     return socket.sent
 
 
+async def bare_request(desk: Desk, path: str) -> list[dict[str, Any]]:
+    """Without headers, as a client by hand may ask."""
+    socket = Socket("http")
+    socket.scope["path"] = path
+    del socket.scope["headers"]
+    await socket.run(desk)
+    return socket.sent
+
+
 async def test_problem_documents_are_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def raises(*args: Any) -> None:
         raise LookupError
@@ -771,6 +786,8 @@ async def test_a_page_of_an_inactive_plugin_is_sent_whole(desk: Desk) -> None:
     answer = await desk.get("/chat", accept="text/html")
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert "retry-after" not in answer.headers
+    sent = await bare_request(desk, "/chat")
+    assert json.loads(sent[1]["body"])["code"] == "plugin-not-active", "who says nothing of HTML gets a document"
 
 
 async def test_a_websocket_of_what_can_not_be_loaded_is_asked_to_come_again(desk: Desk) -> None:
@@ -923,6 +940,7 @@ async def test_a_generation_that_stays_is_opened_again(retired: bool) -> None:
 
 async def test_what_was_never_loaded_can_be_held_and_released() -> None:
     one = Serving(live("shop"), _never)
+    assert (one.retired, one.problem) == (False, None)
     one.hold()
     one.release()
     assert not one.held
