@@ -25,6 +25,7 @@ from hotbay.errors import (
     InvalidPackage,
     LeaseHeld,
     MigrationFailed,
+    NotAdditive,
     NotFound,
     NotVerified,
     OperationFailed,
@@ -323,15 +324,27 @@ def test_exclusive_migrations_hold_requests_and_are_undone_with_their_rows(host:
     assert state(host)["exports"] == []
 
 
-def test_what_can_not_be_undone_is_not_begun(host: OfflineHost, packages: Path) -> None:
-    """Else a version that does not start would leave the old one without its column, and recovery without a way."""
+@pytest.mark.parametrize("down", [None, "ALTER TABLE shop_items ADD COLUMN name TEXT;"])
+def test_what_the_version_in_service_could_not_live_with_is_not_begun(
+    host: OfflineHost, packages: Path, down: str | None
+) -> None:
+    """A down script makes it no better: the version in service would write without its column meanwhile."""
     run(host, Kind.INSTALL, version="1.0.0")
     narrow = {"0001_initial.up": ITEMS + ROW, "0002_less.up": "ALTER TABLE shop_items DROP COLUMN name;"}
-    shop(packages, "2.0.0", migrations=narrow, backend="def health():\n    return False\n")
-    error = failed(host, "expand", Kind.UPGRADE, kind=MigrationFailed)
-    assert "0002" in error.message
-    assert "down" in error.mend
+    shop(packages, "2.0.0", migrations=narrow | ({"0002_less.down": down} if down else {}))
+    before = state(host)
+    error = fails(host, NotAdditive, Kind.UPGRADE)
+    (problem,) = error.problems
+    assert (problem.file, problem.field, problem.code) == (
+        "migrations/0002_less.up.sql",
+        "statement 1, line 1",
+        "drops-column",
+    )
+    assert ".contract.sql" in problem.mend
+    assert state(host) == before
     run(host, Kind.DEACTIVATE)
+    run(host, Kind.UPGRADE)  # Nobody serves: there is nothing to break.
+    assert query(host, "SELECT * FROM shop_items") == [(1,)]
 
 
 # ── activate and deactivate ──

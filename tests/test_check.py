@@ -179,6 +179,43 @@ def test_other_warnings(tmp_path: Path, changes: dict[str, str | None], words: s
     assert report.warnings[0].mend
 
 
+LESS = "ALTER TABLE shop_a ADD COLUMN x;\n\nALTER TABLE shop_a DROP COLUMN b;"
+
+
+def test_what_an_upgrade_would_refuse_is_a_warning_with_a_code(tmp_path: Path) -> None:
+    """An install meets no version in service, and what was released must stay as it is."""
+    report = found(tmp_path, {"migrations/0002_more.up.sql": LESS})
+    (problem,) = report.warnings
+    assert (problem.file, problem.code) == ("migrations/0002_more.up.sql", "drops-column")
+    assert problem.field == "statement 2, line 3"
+    assert ".contract.sql" in problem.mend
+    assert report.to_json()["warnings"][0]["code"] == "drops-column"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"migrations/up.sql": LESS},
+        {"migrations/0002_more.contract.sql": LESS},
+        {"migrations/0002_more.postgres.up.sql": LESS, "migrations/0002_more.postgres.down.sql": ""},
+        {"migrations/0002_more.up.sql": LESS, "metadata.json": json.dumps(MANIFEST | {"migrations": "exclusive"})},
+        {"migrations/0002_more.up.sql": "UPDATE shop_a SET b = 1;"},
+        {"migrations/0004_last.contract.sql": LESS},
+    ],
+)
+def test_what_meets_no_version_in_service_is_no_warning(tmp_path: Path, changes: dict[str, str | None]) -> None:
+    report = found(tmp_path, changes)
+    assert (lines(report.errors), lines(report.warnings)) == ([], [])
+
+
+def test_scripts_that_can_not_be_read_are_errors(tmp_path: Path) -> None:
+    report = found(tmp_path, {"migrations/0002_more.contract.sql": "SELECT 'open"})
+    assert [problem.rule for problem in report.errors] == ["never ends"]
+    folder = write(tmp_path / "other" / "shop", dict(GOOD))
+    (folder / "migrations" / "0002_more.up.sql").write_bytes(b"SELECT '\xff';")
+    assert [problem.rule for problem in check(folder).errors] == ["is not UTF-8 (byte 8)"]
+
+
 @pytest.mark.parametrize(
     "files",
     [

@@ -16,7 +16,7 @@ from hotbay import plan as plans
 from hotbay.errors import Refused
 from hotbay.model import DataPolicy, Kind, Live, State, Version
 from hotbay.plan import Plan, Step
-from rows import live
+from rows import live, manifest
 
 names = st.text(max_size=6)
 values = st.recursive(
@@ -38,6 +38,9 @@ all_plans = st.builds(
     steps=st.lists(steps, max_size=4).map(tuple),
     permissions=st.lists(names, max_size=3).map(tuple),
     warnings=st.lists(names, max_size=3).map(tuple),
+    reads=st.lists(names, max_size=3).map(tuple),
+    added=st.dictionaries(names, st.lists(names, max_size=3), max_size=2),
+    findings=st.lists(st.dictionaries(names, values, max_size=3), max_size=2).map(tuple),
 )
 
 
@@ -84,6 +87,41 @@ def test_requests_are_held_only_for_a_change_that_the_old_version_could_not_live
     assert not held(["0002_x"], None)
     plan = plans.bring(Kind.UPGRADE, target(), live(), migrations=["0002_x"], exclusive=True)
     assert verbs(plan).index("hold") < verbs(plan).index("expand")
+
+
+def test_contract_scripts_run_when_the_version_before_is_gone() -> None:
+    plan = plans.bring(Kind.UPGRADE, target(), live(), contract=["0002_x"], tables=["notes"], prune=["a"])
+    assert verbs(plan) == ["stage", "shelve", "start", "switch", "publish", "drain", "contract", "prune"]
+    step = next(step for step in plan.steps if step.verb == "contract")
+    assert (step.right, step.params) == (True, {"image": "image-2.0.0", "tables": ["notes"]})
+    assert "run contract scripts 0002_x" in str(plan)
+
+
+def test_what_a_plugin_asks_to_read_is_shown_and_what_is_new_of_it() -> None:
+    wanted = manifest(version="2.0.0", permissions=["mail.send", "mail.read"], database={"reads": ["users", "bills"]})
+    fresh = plans.asking(plans.bring(Kind.INSTALL, target(), None), wanted, None)
+    assert (fresh.reads, fresh.added) == (("users", "bills"), {})
+    assert "  reads: table users of the host\n  reads: table bills of the host" in str(fresh)
+    old = live(database={"reads": ["users"]})
+    plan = plans.bring(Kind.UPGRADE, target(), old, permissions=wanted.permissions)
+    grown = plans.asking(plan, wanted, old)
+    assert grown.added == {"permissions": ["mail.read"], "reads": ["bills"]}
+    lines = str(grown).splitlines()[-4:]
+    assert lines == [
+        "  permission: mail.send",
+        "  permission: mail.read (new)",
+        "  reads: table users of the host",
+        "  reads: table bills of the host (new)",
+    ]
+    same = plans.asking(plan, manifest(permissions=["mail.send"]), old)
+    assert (same.reads, same.added) == ((), {})
+
+
+def test_statements_that_do_not_only_add_are_shown() -> None:
+    told = {"file": "migrations/2_x.up.sql", "line": 3, "why": "changes rows of a", "code": "changes-rows"}
+    plan = replace(plans.deactivate(live()), findings=(told | {"runs": "while requests are held"},))
+    wanted = "  migrations/2_x.up.sql, line 3: changes rows of a [changes-rows]; runs while requests are held"
+    assert str(plan).endswith(wanted)
 
 
 def test_a_folder_has_its_content_already() -> None:
@@ -155,6 +193,7 @@ def test_uninstall_by_policy() -> None:
 EVERY = [
     plans.bring(Kind.INSTALL, target(), None, migrations=["a"], prune=["x"]),
     plans.bring(Kind.UPGRADE, target(), live(), migrations=["a"], exclusive=True, prune=["x"]),
+    plans.bring(Kind.UPGRADE, target(), live(), migrations=["a"], contract=["a"], prune=["x"]),
     plans.activate(live(state=State.INACTIVE), migrations=["a"]),
     plans.deactivate(live()),
     *(plans.uninstall(live(), policy, ["t"], ["x"]) for policy in DataPolicy),
@@ -191,6 +230,21 @@ WHOLE: dict[str, Plan] = {
     ),
     "upgrade that holds": plans.bring(
         Kind.UPGRADE, TARGET, live(), migrations=["0002_b", "0003_c"], exclusive=True, backup=True
+    ),
+    "upgrade that contracts": plans.asking(
+        plans.bring(
+            Kind.UPGRADE,
+            TARGET,
+            live(),
+            migrations=["0002_b"],
+            contract=["0002_b"],
+            tables=["notes"],
+            backup=True,
+            permissions=["mail.send", "mail.read"],
+            prune=["one"],
+        ),
+        manifest(version="2.0.0", permissions=["mail.send", "mail.read"], database={"reads": ["invoices"]}),
+        live(),
     ),
     "upgrade of one that rests": plans.bring(
         Kind.UPGRADE, TARGET, live(state=State.INACTIVE), state=State.INACTIVE, exclusive=True

@@ -177,7 +177,7 @@ def inverse(before: Catalogue, after: Catalogue) -> list[str] | None:
         if change.before is None:
             drops.append(change.entry)
             continue
-        undone = _added_columns(change, before, after)
+        undone = added_columns(change, before, after)
         if undone is None:
             return None
         columns += undone
@@ -187,7 +187,7 @@ def inverse(before: Catalogue, after: Catalogue) -> list[str] | None:
     return early + columns + [drop_statement(one) for one in wanted if one.kind == "table"]
 
 
-def _added_columns(change: Change, before: Catalogue, after: Catalogue) -> list[str] | None:
+def added_columns(change: Change, before: Catalogue, after: Catalogue) -> list[str] | None:
     """DROP COLUMN for each column that ALTER TABLE … ADD COLUMN has put into the table; None for other changes."""
     old, new = change.before, change.after
     if old is None or new is None or old.kind != "table" or old.virtual or not old.sql or not new.sql:

@@ -15,16 +15,17 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from hotbay.code import CAPABILITY_FILES, capabilities, warnings_in
-from hotbay.errors import HotbayError, NotFound, Problem, StateError
+from hotbay.errors import HotbayError, InvalidPackage, NotFound, Problem, StateError
 from hotbay.frontend import Toolchain, build, has_frontend
+from hotbay.lint import breaking, judge
 from hotbay.package import read_manifest, tree, unpack
 from hotbay_sdk.manifest import FILES, Manifest
 from hotbay_sdk.rules import RESERVED
 
 __all__ = ["RESERVED", "Report", "check"]
 
-_MIGRATION = re.compile(r"([0-9]{4})_[A-Za-z0-9_-]+(?:\.(sqlite|postgres))?\.(up|down)\.sql")
-_SINGLE = re.compile(r"(?:(sqlite|postgres)\.)?(up|down)\.sql")
+_MIGRATION = re.compile(r"([0-9]{4})_[A-Za-z0-9_-]+(?:\.(sqlite|postgres))?\.(up|down|contract)\.sql")
+_SINGLE = re.compile(r"(?:(sqlite|postgres)\.)?(up|down|contract)\.sql")
 _PAGES = (".tsx", ".jsx")
 Files = dict[str, Path]
 
@@ -80,7 +81,7 @@ def _check_folder(folder: Path) -> Report:
         manifest = read_manifest(folder)
     except HotbayError as error:
         errors += _problems(error)
-    advice = [*_layout(files), *_migrations(files, errors)]
+    advice = [*_layout(files), *_migrations(files, errors, manifest)]
     modules = _parse(files, errors)
     if manifest:
         name = next(name for name in FILES if (folder / name).exists())
@@ -177,9 +178,12 @@ def _frontend(manifest: Manifest, folder: Path, errors: list[Problem]) -> Iterat
             yield Problem("frontend.routes", "names a page that nothing shows", path, mend=mend)
 
 
-def _migrations(files: Files, errors: list[Problem]) -> Iterator[Problem]:
+Scripts = dict[tuple[int, str], dict[str, list[str]]]  # by number and engine, by way: the paths
+
+
+def _migrations(files: Files, errors: list[Problem], manifest: Manifest | None) -> Iterator[Problem]:
     """`up.sql` counts as 0001. Two of one number can't be ordered (error); gaps and missing downs are warnings."""
-    found: dict[tuple[int, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    found: Scripts = defaultdict(lambda: defaultdict(list))
     for path in files:
         folder, _, name = path.partition("/")
         if folder != "migrations" or not name.endswith(".sql"):
@@ -191,10 +195,31 @@ def _migrations(files: Files, errors: list[Problem]) -> Iterator[Problem]:
         else:
             mend = "name it 0001_name.up.sql and 0001_name.down.sql"
             yield Problem("(package)", "no name of a migration: it is never run", file=path, mend=mend)
-    for way in ("up", "down"):
+    for way in ("up", "down", "contract"):
         errors += [_twice(parts[way]) for parts in found.values() if len(parts[way]) > 1]
     yield from _pairs(found)
     yield from _gaps(sorted({number for number, _ in found}))
+    yield from _expansion(files, found, errors, exclusive=manifest is not None and manifest.migrations == "exclusive")
+
+
+def _expansion(files: Files, found: Scripts, errors: list[Problem], *, exclusive: bool) -> Iterator[Problem]:
+    """What a version in service could not live with. The first migration meets none, and what was released stays as
+    it is: so these are warnings, and an upgrade that would run them is what refuses.
+    """
+    mine = {key: parts for key, parts in sorted(found.items()) if key[1] != "postgres"}
+    first = min((number for number, _ in mine), default=0)
+    for (number, _), parts in mine.items():
+        for path in (path for paths in parts.values() for path in paths):
+            try:
+                findings = judge([(path, files[path].read_bytes().decode("utf-8-sig"))])
+            except UnicodeDecodeError as error:
+                mend = "write it as UTF-8 text"
+                errors.append(Problem("content", f"is not UTF-8 (byte {error.start})", "", path, mend))
+            except InvalidPackage as error:
+                errors.extend(error.problems)
+            else:
+                warned = path in parts["up"] and number != first and not exclusive
+                yield from (item.problem() for item in (breaking(findings) if warned else ()))
 
 
 def _twice(paths: list[str]) -> Problem:
@@ -202,8 +227,8 @@ def _twice(paths: list[str]) -> Problem:
     return Problem("(package)", "two migrations have one number", names, paths[1], "number them one after the other")
 
 
-def _pairs(found: dict[tuple[int, str], dict[str, list[str]]]) -> Iterator[Problem]:
-    ups = {number for (number, _), parts in found.items() if parts["up"]}
+def _pairs(found: Scripts) -> Iterator[Problem]:
+    ups = {number for (number, _), parts in found.items() if parts["up"] or parts["contract"]}
     downs = {number for (number, _), parts in found.items() if parts["down"]}
     for (number, _), parts in sorted(found.items()):
         for path in parts["up"] if number not in downs else ():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import plan as plans
+from hotbay.additive import Schedule, schedule, stranding
 from hotbay.backups import Backup, choose_backup, get_backup, list_backups
 from hotbay.bench import grant_for, images_in_use
 from hotbay.compare import preview
@@ -25,8 +26,8 @@ from hotbay.folders import Folders, Found
 from hotbay.frontend import has_frontend
 from hotbay.images import Images
 from hotbay.leaks import all_leaks, marked
-from hotbay.migrate import owned_tables
-from hotbay.migrations import lint, read_migrations
+from hotbay.migrate import names_there, owned_tables
+from hotbay.migrations import Migration, checksum, read_migrations
 from hotbay.model import Contributions, DataPolicy, Kind, Live, Rows, State, Version
 from hotbay.plan import Plan
 from hotbay.presence import Workers
@@ -153,7 +154,8 @@ class Drafter:
         old = live.get(target.plugin)
         refuse_unconfirmed(self.store, target.plugin)
         self._refuse_strangers(manifest, live)
-        pending, params = self._expansion(request, manifest, package.root, old)
+        timetable, params = self._expansion(request, manifest, package.root, old)
+        pending = list(timetable.before)
         rests = old is not None and not old.active and request.folder is None
         state = State.INACTIVE if request.inactive or rests else State.ACTIVE
         plan = plans.bring(
@@ -162,7 +164,9 @@ class Drafter:
             old,
             state=state,
             migrations=pending,
-            exclusive=manifest.migrations == "exclusive",
+            exclusive=timetable.hold or manifest.migrations == "exclusive",
+            contract=timetable.after,
+            tables=parse(old.manifest).database.tables if old is not None else (),
             permissions=manifest.permissions,
             warnings=[*resolution.warnings, *([] if package.trust != "unsigned" else ["the package is not signed"])],
             prune=self._prunable(target, old),
@@ -170,10 +174,11 @@ class Drafter:
             expand=params,
             start=self._fresh(target.plugin, old),
             older=request.force,
-            backup=self._needs_backup(manifest, old, live, pending),
+            backup=self._needs_backup(manifest, old, live, [*pending, *timetable.after]),
             confirm=self._confirm(request, old),
             frontend=self._shows(package.root),
         )
+        plan = replace(plans.asking(plan, manifest, old), findings=timetable.findings)
         row = self._row(manifest, target, state, old)
         return Draft(plan, old, row, package.root)
 
@@ -254,13 +259,20 @@ class Drafter:
 
     def _expansion(
         self, request: Request, manifest: Manifest, root: Path, old: Live | None
-    ) -> tuple[list[str], dict[str, Any]]:
-        """Names of what will change in the database, and the parameters of that step."""
-        ledger = self.store.applied(manifest.id)
-        known = {row["number"] for row in ledger}
-        self._refuse_changed(manifest, root, ledger)
-        pending = [f"{item.number:04d}_{item.name}" for item in read_migrations(root) if item.number not in known]
+    ) -> tuple[Schedule, dict[str, Any]]:
+        """When what will change in the database, and the parameters of the step that changes it before the switch."""
+        known = {row["number"]: row for row in self.store.applied(manifest.id)}
+        self._refuse_changed(manifest, root, known)
+        found = schedule(
+            read_migrations(root),
+            known,
+            names_there(self.settings.database_path),
+            what=f"{manifest.id} {manifest.version}",
+            serving=old is not None and old.active,
+            exclusive=manifest.migrations == "exclusive",
+        )
         params: dict[str, Any] = {}
+        pending = list(found.before)
         if has_addon(root) and 0 not in known:
             params["addon"] = True
             pending.append("the addon's own tables")
@@ -269,7 +281,7 @@ class Drafter:
             params["restore"] = str(file)
             params["files"] = (file.parent / "files").is_dir() and not (self.settings.data / manifest.id).exists()
             pending.append("restored rows")
-        return pending, params
+        return replace(found, before=tuple(pending)), params
 
     def _refuse_strangers(self, manifest: Manifest, live: Mapping[str, Live]) -> None:
         """Tables that would be the plugin's by name, but that it did not leave here: it must not drop them later."""
@@ -282,12 +294,13 @@ class Drafter:
             mend = "rename the plugin's tables, or move the old ones away (`hotbay doctor` names orphans)"
             raise Conflict(f"{manifest.id} {manifest.version} claims what is taken", problems=problems, mend=mend)
 
-    def _refuse_changed(self, manifest: Manifest, root: Path, ledger: list[dict[str, Any]]) -> None:
+    def _refuse_changed(self, manifest: Manifest, root: Path, ledger: Mapping[int, dict[str, Any]]) -> None:
         """A migration that ran must not be another one now: the tables would not be what the code expects."""
-        done = {row["number"]: row for row in ledger}
         for item in read_migrations(root):
-            row = done.get(item.number)
-            if row is not None and row["checksum"] and row["checksum"] != item.checksum:
+            row = ledger.get(item.number, {})
+            contracted = (row.get("contract") or {}).get("checksum")
+            other = row.get("checksum") not in (None, "", item.checksum)
+            if other or (contracted and item.contract is not None and contracted != checksum(item.contract)):
                 raise Refused(
                     f"migration {item.number:04d} of {manifest.id} was applied with another content",
                     mend="leave applied migrations as they are and add a new one",
@@ -371,6 +384,7 @@ class Drafter:
             reason=request.reason,
             frontend=self._shows(self.images.path(target.image)),
         )
+        plan = plans.asking(plan, manifest, row)
         plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
         back = self._row(manifest, target, row.state, row)
         return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
@@ -432,7 +446,7 @@ class Drafter:
                 f"backup {backup.id} is of {row.plugin} {backup.version}, whose tables {row.version} does not know",
                 mend=f"upgrade to {backup.version} first, or `hotbay rollback {row.plugin} --version {backup.version}`",
             )
-        pending = [f"{item.number:04d}_{item.name}" for item in scripts if item.number not in backup.migrations]
+        pending = list(_forward(scripts, backup))
         addon = has_addon(root) and 0 not in backup.migrations
         if addon:
             pending.append("the addon's own tables")
@@ -484,12 +498,17 @@ def restoring(request: Request, backup: Backup) -> dict[str, Any]:
     return {"backup": backup.id, "rows": request.rows.value, "accept_loss": request.accept_loss}
 
 
+def _forward(scripts: list[Migration], backup: Backup) -> tuple[str, ...]:
+    """What brings the tables of a backup forward while requests are held."""
+    ledger = {row["number"]: row for row in backup.ledger}
+    return schedule(scripts, ledger, (), what=backup.plugin, serving=False, exclusive=False).before
+
+
 def refuse_stranded(images: Images, row: Live, target: Version, registry: Store) -> None:
     """Raise Refused when the older code could not live with tables that have changed since."""
-    known = {item.number for item in read_migrations(images.path(target.image))}
-    done = {item["number"] for item in registry.applied(row.plugin)} - known
-    scripts = [item for item in read_migrations(images.path(row.image)) if item.number in done]
-    problems = tuple(problem for item in scripts for problem in lint(item))
+    ledger = {entry["number"]: entry for entry in registry.applied(row.plugin)}
+    older, newer = (read_migrations(images.path(image)) for image in (target.image, row.image))
+    problems = tuple(stranding(older, newer, ledger))
     if problems:
         raise Refused(
             f"{row.plugin} {target.version} can't live with the tables of {row.version}",

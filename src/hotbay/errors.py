@@ -11,6 +11,7 @@
     │   ├── Conflict             exit 5   status 409  "conflict"
     │   ├── Unresolvable         exit 5   status 409  "unresolvable"
     │   ├── Superseded           exit 5   status 409  "superseded"
+    │   ├── NotAdditive          exit 5   status 409  "not-additive"
     │   ├── LosesRows            exit 5   status 409  "loses-rows"
     │   ├── Unconfirmed          exit 5   status 409  "unconfirmed"
     │   └── TooLate              exit 5   status 409  "too-late"
@@ -139,6 +140,12 @@ class Superseded(Refused):
     """What was asked for is no longer what is wanted: somebody else changed it meanwhile."""
 
     code = "superseded"
+
+
+class NotAdditive(Refused):
+    """A migration would break the version in service, and requests are not held; `problems` has each statement."""
+
+    code = "not-additive"
 
 
 class LosesRows(Refused):

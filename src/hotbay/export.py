@@ -32,7 +32,7 @@ APPLICATION = 0x48424558  # "HBEX", in the file's header
 FORMAT = 1
 SIDE = "hotbay_side"
 ROWID = "hotbay_rowid"
-LEDGER = ("number", "name", "checksum", "down", "undo")
+LEDGER = ("number", "name", "checksum", "down", "undo", "contract")
 LAYOUT = (
     f"CREATE TABLE {SIDE}.hotbay_export_meta (document TEXT NOT NULL)",
     f"CREATE TABLE {SIDE}.hotbay_export_object "

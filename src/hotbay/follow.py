@@ -254,6 +254,8 @@ class Follower(Hub):
             old.retired = True
             self._retired.add(old)
             old.release()
+            # Now, and not when the task begins: whoever reads that the table was switched reads that this goes on.
+            self._leaving[old.plugin] = self._leaving.get(old.plugin, 0) + 1
             self.keep(self._leave(old), f"leave {old.plugin}")
         for notify in self.on_change:
             notify()
@@ -372,7 +374,6 @@ class Follower(Hub):
 
     async def _leave(self, serving: Serving) -> None:
         plugin = serving.plugin
-        self._leaving[plugin] = self._leaving.get(plugin, 0) + 1
         try:
             # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
             with suppress(TimeoutError):

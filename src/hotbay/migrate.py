@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, StaticPool, create_engine
 from sqlalchemy.orm import Session
 
+from hotbay.additive import not_additive
 from hotbay.catalogue import (
     Catalogue,
     drop_owned_statements,
@@ -26,8 +27,9 @@ from hotbay.catalogue import (
 from hotbay.errors import HotbayError, MigrationFailed, Problem
 from hotbay.grant import Grant, GuardDenied, fold
 from hotbay.guard import GuardedConnection, explain_denials, guarded_connection_factory
-from hotbay.migrations import Migration, Statement, split
+from hotbay.migrations import Migration
 from hotbay.mishap import explain_database
+from hotbay.script import Statement, split
 from hotbay.trespass import inspect_owned, orphans
 
 Result = TypeVar("Result")
@@ -56,20 +58,42 @@ class Transaction:
             self._orphans = orphans(raw, self._baseline, grant)
         self._engine: Engine | None = None
         self._undo: dict[int, tuple[str, ...] | None] = {}
+        self._written: set[tuple[str, str]] = set()
 
-    def apply(self, migrations: Sequence[Migration]) -> list[Applied]:
-        """Run the up scripts in the order given. Raises MigrationFailed naming file, line and statement."""
-        return [self._apply(migration) for migration in migrations]
+    def apply(self, migrations: Sequence[Migration], *, contract: bool = False) -> list[Applied]:
+        """Run the up scripts in the order given, each with its contract script behind it where that is wanted.
 
-    def _apply(self, migration: Migration) -> Applied:
+        Raises MigrationFailed naming file, line and statement.
+        """
+        return [self._apply(migration, contract) for migration in migrations]
+
+    def contract(self, migration: Migration) -> None:
+        """Run the contract script of a migration. Raises MigrationFailed."""
+        for statement in split(migration.contract or "", migration.contract_file):
+            self._execute(statement, migration.contract_file)
+
+    def _apply(self, migration: Migration, contract: bool) -> Applied:
         before = self.catalogue()
-        self.raw.rules.written.clear()
+        self._forget_written()
         for statement in split(migration.up, migration.up_file):
             self._execute(statement, migration.up_file)
+        if contract:
+            self.contract(migration)
         changed = self.rows_changed()
         undo = None if changed else inverse(before, self.catalogue())
         self._undo[migration.number] = None if undo is None else tuple(undo)
         return Applied(migration, self._undo[migration.number], changed)
+
+    def _forget_written(self) -> None:
+        self._written |= self.raw.rules.written
+        self.raw.rules.written.clear()
+
+    def not_additive(self) -> list[Problem]:
+        """What of all that ran until now a version in service could not live with, by what SQLite says of it."""
+        self._forget_written()
+        old = {fold(one.name) for one in self._start.entries if one.kind in ("table", "view")}
+        written = {table for table, _ in self._written if table in old and self.grant.owns(table, self._start.fts)}
+        return not_additive(self._start, self.catalogue(), written)
 
     def rows_changed(self) -> tuple[str, ...]:
         """The plugin's tables from before this transaction whose rows the statements since `apply` may have changed.
@@ -303,12 +327,21 @@ class Migrator:
         return raw
 
 
-def owned_tables(database: Path, grant: Grant) -> list[str]:
-    """The names of the plugin's tables that exist, sorted, without those in which FTS5 keeps its own."""
+def names_there(database: Path) -> frozenset[str]:
+    """The names of all tables, views, indexes and triggers, in lower case."""
+    return frozenset(entry.name.lower() for entry in _catalogue_of(database).entries)
+
+
+def _catalogue_of(database: Path) -> Catalogue:
     connection = sqlite3.connect(database)
     try:
-        catalogue = read_catalogue(connection)
+        return read_catalogue(connection)
     finally:
         connection.close()
+
+
+def owned_tables(database: Path, grant: Grant) -> list[str]:
+    """The names of the plugin's tables that exist, sorted, without those in which FTS5 keeps its own."""
+    catalogue = _catalogue_of(database)
     owned = catalogue.owned(grant)
     return sorted(one.name for one in owned if one.kind == "table" and fold(one.name) not in catalogue.hidden)

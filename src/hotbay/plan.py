@@ -14,6 +14,7 @@ from packaging.version import Version as Number
 
 from hotbay.errors import Refused
 from hotbay.model import DataPolicy, Kind, Live, Rows, State, Version
+from hotbay_sdk.manifest import Manifest, parse
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Step:
 class Plan:
     """The steps of one operation, and what an admin should know before consenting.
 
-    `reason` is why nobody had to consent: what Hotbay does by itself says it.
+    `reads` are tables of others that the plugin is to read, `added` those and the permissions that the version before
+    did not have. `findings` are the statements because of which requests wait, or which run after the switch. `reason` is why nobody had to consent: what Hotbay does by itself
+    says it.
     """
 
     kind: Kind
@@ -43,15 +46,24 @@ class Plan:
     warnings: tuple[str, ...] = ()
     lost: dict[str, dict[str, int]] = field(default_factory=dict)
     reason: str = ""
+    reads: tuple[str, ...] = ()
+    added: dict[str, list[str]] = field(default_factory=dict)
+    findings: tuple[dict[str, Any], ...] = ()
 
     def __str__(self) -> str:
         lines = [self.title, *(f"  {number}. {step.summary}" for number, step in enumerate(self.steps, 1))]
         lines += [f"  reason: {self.reason}"] if self.reason else []
-        lines += [f"  permission: {name}" for name in self.permissions]
+        lines += [f"  permission: {name}{self._new('permissions', name)}" for name in self.permissions]
+        lines += [f"  reads: table {name} of the host{self._new('reads', name)}" for name in self.reads]
+        for item in self.findings:
+            lines.append(f"  {item['file']}, line {item['line']}: {item['why']} [{item['code']}]; runs {item['runs']}")
         for table, numbers in self.lost.items():
             told = ", ".join(f"{count} {what}" for what, count in numbers.items())
             lines.append(f"  rows lost: {table}: {told} since the backup")
         return "\n".join(lines + [f"  warning: {text}" for text in self.warnings])
+
+    def _new(self, what: str, name: str) -> str:
+        return " (new)" if name in self.added.get(what, ()) else ""
 
     @property
     def title(self) -> str:
@@ -78,6 +90,9 @@ class Plan:
             warnings=tuple(data["warnings"]),
             lost=data.get("lost", {}),
             reason=data.get("reason", ""),
+            reads=tuple(data.get("reads", ())),
+            added=data.get("added", {}),
+            findings=tuple(data.get("findings", ())),
         )
 
 
@@ -89,6 +104,8 @@ def bring(
     state: State = State.ACTIVE,
     migrations: Sequence[str] = (),
     exclusive: bool = False,
+    contract: Sequence[str] = (),
+    tables: Sequence[str] = (),
     permissions: Sequence[str] = (),
     warnings: Sequence[str] = (),
     prune: Sequence[str] = (),
@@ -104,11 +121,12 @@ def bring(
 ) -> Plan:
     """Install, upgrade or rollback: `target` comes beside what serves, starts, and takes over.
 
-    `migrations` names the pending ones, `prune` the images that fall out of the retention, `expand` and `start`
-    add parameters to those steps; `shelve` is False when the plugin's folder has the content already; `older` allows
-    an older version. `backup` keeps the rows as they are before anything changes them; `restore` has the parameters of
-    that step, which puts those of another backup in their place. `confirm` is told to the switch: within so many
-    `seconds` somebody has to confirm it, or it goes back.
+    `migrations` names the pending ones, `exclusive` says that requests are held while they run, `contract` names the
+    scripts that run when the version before is gone (`tables`: those that it listed), `prune` the images that fall out
+    of the retention, `expand` and `start` add parameters to those steps; `shelve` is False when the plugin's folder has
+    the content already; `older` allows an older version. `backup` keeps the rows as they are before anything changes
+    them; `restore` has the parameters of that step, which puts those of another backup in their place. `confirm` is
+    told to the switch: within so many `seconds` somebody has to confirm it, or it goes back.
 
     Raises Refused when the kind does not fit the live row.
     """
@@ -120,7 +138,7 @@ def bring(
     if shelve:
         steps.append(Step("shelve", f"copy {target.version} beside the plugin's folder", image))
     if live is not None and (restore or (exclusive and migrations)):
-        steps.append(Step("hold", "hold the plugin's requests while its tables change"))
+        steps.append(_HOLD)
     steps += _rows(backup, restore)
     if migrations:
         steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
@@ -128,11 +146,25 @@ def bring(
     text = _switch_text(target, live, state) + (_back_text(live, confirm) if confirm else "")
     steps.append(Step("switch", text, {"confirm": confirm} if confirm else {}))
     steps.append(Step("publish", "put its folder and addon_registry.json in place", right=True))
+    if contract:
+        steps += _contract(contract, image | {"tables": list(tables)})
     if prune:
         steps.append(Step("prune", f"delete {len(prune)} old image(s)", {"images": list(prune)}, right=True))
     before = None if live is None else Version(live.plugin, live.version, live.sha256, live.image, live.source)
     plan = Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
     return replace(plan, reason=reason)
+
+
+_HOLD = Step("hold", "hold the plugin's requests while its tables change")
+
+
+def _contract(titles: Sequence[str], params: dict[str, Any]) -> list[Step]:
+    """Take away what only the version before needed, when that is gone from every worker."""
+    text = f"run contract scripts {', '.join(titles)}: only the version before needed what they take away"
+    return [
+        Step("drain", "let the requests of the version before end, and unload it everywhere", right=True),
+        Step("contract", text, params, right=True),
+    ]
 
 
 def _rows(backup: bool, restore: dict[str, Any] | None) -> list[Step]:
@@ -179,6 +211,17 @@ def _newer(target: Version, live: Live, *, older: bool) -> None:
             f"{target.version} is older than {live.version}",
             mend=f"use `hotbay rollback {live.plugin}` to go back",
         )
+
+
+def asking(plan: Plan, manifest: Manifest, old: Live | None) -> Plan:
+    """The plan, with the tables of others that the plugin is to read, and what of its wishes is new."""
+    reads = manifest.database.reads
+    if old is None:
+        return replace(plan, reads=reads)
+    had = {"permissions": old.grants, "reads": parse(old.manifest).database.reads}
+    wants = {"permissions": manifest.permissions, "reads": reads}
+    new = {what: [name for name in names if name not in had[what]] for what, names in wants.items()}
+    return replace(plan, reads=reads, added={what: names for what, names in new.items() if names})
 
 
 def _compile(image: str) -> Step:
@@ -263,7 +306,7 @@ def restore(
     `migrations` are those that the code has and the backup's tables have not seen.
     """
     image = {"image": live.image}
-    steps = [Step("hold", "hold the plugin's requests while its tables change"), *_rows(True, params)]
+    steps = [_HOLD, *_rows(True, params)]
     if migrations:
         steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
     steps += [

@@ -17,6 +17,7 @@ from hotbay.aside import settle_aside
 from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
+from hotbay.contract import all_owed, forget_owed
 from hotbay.documents import Documents
 from hotbay.dress import in_use
 from hotbay.errors import HotbayError, StateError, StorageError
@@ -56,7 +57,8 @@ def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
     """Close the operations that are recorded as running; answers the numbers of those that are closed now.
 
     What can't be closed is logged and tried again by the next recovery. `thorough`: look for what was left behind also
-    when none was cut off; a machine that lost power may have kept files and not the record. The caller holds the lease.
+    when none was cut off, and try every contract script that is owed; a machine that lost power may have kept files and
+    not the record. The caller holds the lease.
     """
     settle_aside(writer.settings, writer.store)
     found = journal.cut_off(writer.store)
@@ -66,6 +68,7 @@ def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
         sweep(writer)
     elif thorough and not found:
         sweep_files(writer)
+    settle(writer, every=thorough)
     sweep_staging(writer.settings.staging)
     sweep_marks(writer.settings.loading)
     writer.workers.sweep()
@@ -132,6 +135,36 @@ def _close(writer: Writer, operation: dict[str, Any]) -> None:
             operation=bench.operation,
             detail={"reason": plan.reason} if plan.reason else {},
         )
+
+
+def settle(writer: Writer, *, every: bool) -> None:
+    """Run contract scripts that are owed because a worker was late, or `every` one, if that can be done at once."""
+    busy = {operation["plugin"] for operation in journal.cut_off(writer.store)}
+    for plugin, debt in all_owed(writer.store).items():
+        live = writer.store.find_live(plugin)
+        if live is None or live.image != debt["image"]:
+            with writer.store.write() as connection:
+                forget_owed(connection, plugin)
+        elif plugin not in busy and (every or debt["late"]):
+            _settle(writer, live, debt["operation"])
+
+
+def _settle(writer: Writer, live: Live, number: int) -> None:
+    operation = journal.get_operation(writer.store, number)
+    plan = Plan.from_json(operation["plan"])
+    step = next(step for step in plan.steps if step.verb == "contract")
+    try:
+        record = STEPS[step.verb].do(writer.bench(plan, number, live, live), {**step.params, "patience": 0.0})
+    except StorageError as error:
+        log.error("contract scripts of %s are owed: %s", live.plugin, error)
+        return
+    if "owed" not in record:
+        with writer.store.write() as connection:
+            names = {"plugin": live.plugin, "before": live.version, "after": live.version}
+            store.add_audit(
+                connection, actor=operation["actor"], action="contract", result="done", operation=number,
+                detail=record, **names,
+            )  # fmt: skip
 
 
 def _why(writer: Writer, bench: Bench) -> str:

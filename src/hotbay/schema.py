@@ -111,6 +111,7 @@ ledger = Table(
     Column("checksum", String, nullable=False),
     Column("down", Text),
     Column("undo", JSON),
+    Column("contract", JSON(none_as_null=True)),
     Column("operation", Integer, nullable=False),
     Column("applied_at", String, nullable=False),
 )

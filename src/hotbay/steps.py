@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from hotbay import confirmations, journal, store
 from hotbay.backups import backup_of, retire_backups
 from hotbay.bench import Bench, Record, answers, ask, image_of, images_in_use, make_durable, withdraw
+from hotbay.contract import Contract, forget_owed
 from hotbay.dress import Compile, settle
 from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Problem
 from hotbay.expand import ADDON, Expand, revert
@@ -235,6 +236,7 @@ class Switch:
     def _record(self, connection: Connection, bench: Bench) -> None:
         store.set_candidate(connection, bench.plugin, None)
         store.clear_refusal(connection, bench.plugin)
+        forget_owed(connection, bench.plugin)
         self._mark(connection, bench)
 
     def _mark(self, connection: Connection, bench: Bench) -> None:
@@ -262,6 +264,7 @@ class Switch:
 
     def _forget(self, connection: Connection, bench: Bench, *, drop: bool) -> None:
         store.remove_live(connection, bench.plugin, settings=drop)
+        forget_owed(connection, bench.plugin)
         kept = dict(bench.store.get_meta(KEPT_TABLES, {}))
         kept.pop(bench.plugin, None)
         if drop:
@@ -373,6 +376,6 @@ class Prune:
 
 _EVERY: tuple[Step, ...] = (
     *(Stage(), Compile(), Shelve(), Hold(), BackUp(), Restore(), Expand(), Start(), Export()),
-    *(Switch(), Drain(), Publish(), Prune()),
+    *(Switch(), Drain(), Contract(), Publish(), Prune()),
 )
 STEPS: dict[str, Step] = {step.verb: step for step in _EVERY}

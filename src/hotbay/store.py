@@ -103,6 +103,7 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 metadata.create_all(connection)
+                _grow(connection)
                 fresh = upsert(meta).values(name="epoch", value=uuid.uuid4().hex)
                 connection.execute(fresh.on_conflict_do_nothing())
         except StorageError:
@@ -212,6 +213,13 @@ class Store:
         return ({}, {}) if row is None else (dict(row["data"]), dict(row["secrets"]))
 
 
+def _grow(connection: Connection) -> None:
+    """A database of an earlier Hotbay gets the columns that came later; all of them may be empty."""
+    there = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(hotbay_ledger)")}
+    if "contract" not in there:
+        connection.exec_driver_sql("ALTER TABLE hotbay_ledger ADD COLUMN contract JSON")
+
+
 def _candidates(connection: Connection) -> dict[str, dict[str, Any]]:
     found = {row.plugin: row.data for row in connection.execute(select(candidates))}
     return {plugin: data for plugin, data in found.items() if isinstance(data, dict)}
@@ -297,10 +305,25 @@ def set_candidate(connection: Connection, plugin: str, data: dict[str, Any] | No
 
 
 def record_migrations(connection: Connection, plugin: str, done: list[dict[str, Any]], operation: int) -> None:
-    """Write applied migrations (number, name, checksum, down script, undo statements) into the ledger."""
+    """Write applied migrations (number, name, checksum, down script, undo statements, contract) into the ledger."""
     for item in done:
         row = {**item, "plugin": plugin, "operation": operation, "applied_at": now()}
         connection.execute(insert(ledger).values(**row))
+
+
+def mark_contracted(connection: Connection, plugin: str, marks: dict[int, dict[str, Any]]) -> None:
+    """Note on applied migrations, by number, that their contract script ran: its `checksum` and the `operation`."""
+    for number, mark in marks.items():
+        where = (ledger.c.plugin == plugin) & (ledger.c.number == number)
+        connection.execute(update(ledger).where(where).values(contract=mark))
+
+
+def forget_contracts(connection: Connection, plugin: str, operation: int) -> None:
+    """Note that the contract scripts which an operation ran were taken back."""
+    rows = connection.execute(select(ledger.c.number, ledger.c.contract).where(ledger.c.plugin == plugin)).all()
+    for number in (row.number for row in rows if (row.contract or {}).get("operation") == operation):
+        where = (ledger.c.plugin == plugin) & (ledger.c.number == number)
+        connection.execute(update(ledger).where(where).values(contract=None))
 
 
 def put_ledger(connection: Connection, plugin: str, rows: list[dict[str, Any]]) -> None:

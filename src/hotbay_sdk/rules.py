@@ -42,29 +42,35 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (`field`, `file`), what (`value`), which `rule` it breaks and how to mend it."""
+    """One thing that is wrong: where (`field`, `file`), what (`value`), which `rule` it breaks and how to mend it.
+
+    `code` is a stable name of the rule, for scripts; empty where there is none.
+    """
 
     field: str
     rule: str
     value: str = ""
     file: str = ""
     mend: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}: " if self.file else ""
+        code = f" [{self.code}]" if self.code else ""
         got = f" (got {self.value})" if self.value else ""
         mend = f"; {self.mend}" if self.mend else ""
-        return f"{place}{self.field}: {self.rule}{got}{mend}"
+        return f"{place}{self.field}: {self.rule}{code}{got}{mend}"
 
     def to_json(self) -> dict[str, str]:
         """The problem as flat JSON, for the API and `--json`."""
-        return {
+        shown = {
             "field": self.field,
             "value": self.value,
             "rule": self.rule,
             "file": self.file,
             "mend": self.mend,
         }
+        return shown | ({"code": self.code} if self.code else {})
 
 
 def text(rule: str, pattern: str = LINE, *, longest: int = 200, mend: str = "", least: int = 0) -> Schema:

@@ -307,6 +307,9 @@ def _story(outcome: Outcome) -> str:
         lines.append(f"its data is in {outcome.notes['export']}; `hotbay install --restore` brings it back")
     if "confirmation" in outcome.notes:
         lines.append(_until(outcome.notes["confirmation"]))
+    if "owed" in outcome.notes:
+        lines.append(f"warning: the contract scripts have not run: {outcome.notes['owed']}")
+        lines.append("  they are tried again at the next start; `hotbay doctor --mend all` does it now")
     if "backup" in outcome.notes:
         lines.append(f"the rows before it are backup {outcome.notes['backup']}")
     lines += [f"{table}: {_told(numbers)} were lost" for table, numbers in outcome.notes.get("lost", {}).items()]

@@ -11,7 +11,7 @@ from hotbay.settings import Settings
 _FIRST = (ground.folders_writable, ground.disk, ground.database, ground.local_packages)
 # In the order in which what they find is mended: what was lost comes back before what is left over goes.
 _OF_ROWS = (
-    *(plugins.open_operations, plugins.serving, plugins.unloading, plugins.stray_rows),
+    *(plugins.open_operations, plugins.owed_contracts, plugins.serving, plugins.unloading, plugins.stray_rows),
     *(images.images, folders.folders, images.leftovers, folders.registry_file),
     *(former.missing_tables, former.left_behind, keepsakes.backups, keepsakes.exports, keepsakes.logs),
     *(processes.workers, processes.secrets),

@@ -7,11 +7,12 @@ from functools import partial
 from sqlalchemy import delete, select
 
 from hotbay import journal, store
+from hotbay.contract import all_owed
 from hotbay.doctor.finding import ERROR, OK, WARNING, Finding, Findings, Patient, Surgeon
 from hotbay.errors import StateError
 from hotbay.heal import restore_rows
 from hotbay.leaks import all_leaks, marked
-from hotbay.recover import stuck_because
+from hotbay.recover import settle, stuck_because
 from hotbay.schema import operations, steps, versions
 from hotbay.store import UNREADABLE
 from hotbay.suspects import Suspects
@@ -37,6 +38,22 @@ def _closed(number: int, surgeon: Surgeon) -> str:
         if row["id"] == number:
             raise StateError(f"operation {number} can't be closed: {stuck_because(row)}", mend="mend the cause first")
     return f"closed operation {number}"
+
+
+def owed_contracts(patient: Patient) -> Findings:
+    """Contract scripts that have not run: the plugin serves on tables that are wider than it needs."""
+    for plugin, debt in all_owed(patient.registry).items():
+        message = f"contract scripts of {plugin} have not run: {debt['problem']}"
+        mend = f"{'' if debt['late'] else 'mend the cause; '}--mend tries them again, and so does the next start"
+        yield Finding("contracts", f"owed:{plugin}", WARNING, message, mend, plugin, partial(_contracted, plugin))
+
+
+def _contracted(plugin: str, surgeon: Surgeon) -> str:
+    settle(surgeon, every=True)
+    debt = all_owed(surgeon.store).get(plugin)
+    if debt is not None:
+        raise StateError(f"contract scripts of {plugin} can't run: {debt['problem']}", mend="mend the cause first")
+    return f"ran the contract scripts of {plugin}"
 
 
 def serving(patient: Patient) -> Findings:
