@@ -32,8 +32,8 @@ class Plan:
     """The steps of one operation, and what an admin should know before consenting.
 
     `reads` are tables of others that the plugin is to read, `added` those and the permissions that the version before
-    did not have. `findings` are the statements because of which requests wait, or which run after the switch. `reason` is why nobody had to consent: what Hotbay does by itself
-    says it.
+    did not have. `findings` are the statements because of which requests wait, or which run after the switch.
+    `reason` is why nobody had to consent: what Hotbay does by itself says it.
     """
 
     kind: Kind
