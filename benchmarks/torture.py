@@ -18,7 +18,7 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness import arguments, report, say, sized, use_tests
@@ -53,7 +53,7 @@ def size(given: argparse.Namespace) -> Size:
     """How many trials."""
     usual: Size = sized(given, FULL, QUICK, TINY)
     each = usual.each if given.each is None else given.each
-    return Size(each, usual.chance if given.random is None else given.random, usual.cuts)
+    return replace(usual, each=each, chance=usual.chance if given.random is None else given.random)
 
 
 def main() -> int:

@@ -109,7 +109,8 @@ async def test_three_lines_make_a_host(open_site: Open) -> None:
         assert (await site.get("/home")).json() == "host"
 
 
-async def test_routes_are_found_by_their_names(open_site: Open) -> None:
+@pytest.mark.parametrize("timing", [False, True])
+async def test_routes_are_found_by_their_names(open_site: Open, timing: bool) -> None:
     """`request.url_for` in a plugin, and in the host for a plugin's routes; gone with the plugin."""
     app = shop_host()
     link = """
@@ -117,8 +118,9 @@ from fastapi import Request
 @router.get('/link', name='shop-link')
 def link(request: Request): return str(request.url_for('shop-link'))
 """
-    async with open_site(app) as site:
+    async with open_site(app, server_timing=timing) as site:
         await site.install(files={"routes.py": hello() + link})
+        assert ("server-timing" in (await site.get("/api/v1/shop/link")).headers) is timing
         assert (await site.get("/api/v1/shop/link")).json().endswith("/api/v1/shop/link")
         assert app.url_path_for("shop-link") == "/api/v1/shop/link"
         await site.run(Kind.UNINSTALL)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from starlette.routing import compile_path
 
 from hotbay.beacon import Beacon
-from hotbay.errors import ActivationFailed
+from hotbay.errors import ActivationFailed, BeingChanged
 from hotbay.model import Contributions
 from hotbay.serve import Claim, Dispatcher, Serving, Table, path_regex, route_path
 from plugs import client, until
@@ -920,7 +920,7 @@ async def test_a_job_is_counted_and_ended_without_words() -> None:
     task = asyncio.create_task(job())
     await began.wait()
     assert await one.drain(0.01) == 1
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(BeingChanged, match="its job had not ended"):
         await task
     assert (one.waited, one.closed, one.flights) == ({"job": 1}, {"job": 1}, set())
 

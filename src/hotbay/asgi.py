@@ -96,10 +96,10 @@ class PluginRoute(BaseRoute):
         """The path of an active and loaded plugin's route by its name. Raises NoMatchFound."""
         servings = self.hotbay.follower.dispatcher.table.servings.values() if self.hotbay.started else ()
         for serving in servings:
-            locate = getattr(getattr(serving.generation, "app", None), "url_path_for", None)
+            generation = serving.generation
             with suppress(NoMatchFound):
-                if locate is not None:
-                    found: URLPath = locate(name, **path_params)
+                found: URLPath | None = None if generation is None else generation.locate(name, **path_params)
+                if found is not None:
                     return found
         raise NoMatchFound(name, path_params)
 

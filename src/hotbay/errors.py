@@ -24,6 +24,7 @@
     │   │   ├── LeftOut          exit 9   status 503  "left-out"
     │   │   └── SafeMode         exit 9   status 503  "safe-mode"
     │   └── WorkerTimeout        exit 9   status 504  "worker-timeout"
+    ├── BeingChanged             exit 7   status 503  "being-changed"
     ├── Forbidden                exit 10  status 403  "forbidden"
     └── StateError               exit 11  status 500  "state-error"
         └── StorageError         exit 12  status 507  "storage-error"
@@ -218,6 +219,12 @@ class WorkerTimeout(OperationFailed):
     """A worker did not answer in time."""
 
     status, code = 504, "worker-timeout"
+
+
+class BeingChanged(HotbayError):
+    """What was asked of a plugin was not done, or not finished, because the plugin is being changed."""
+
+    exit_code, status, code = 7, 503, "being-changed"
 
 
 class Forbidden(HotbayError):

@@ -15,8 +15,10 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import asdict
 from functools import partial
+from itertools import count
 from typing import Any
 
 from hotbay.activate import Generation, Image, Proof, Runtime
@@ -46,6 +48,9 @@ _BACKSTOP_SECONDS = 1.0
 _SLOT_SECONDS = 5.0
 _ODD_SECONDS = 1.0
 _UNLOAD_SECONDS = 2.0
+_passes = count(1)
+# The pass over the rows in which the running code is; 0 outside of all.
+_inside: ContextVar[int] = ContextVar("hotbay_pass", default=0)
 
 
 class Prepared:
@@ -116,6 +121,7 @@ class Follower(Hub):
         self._changes: Changes
         self._booted = time.time()
         self._stopping = self._vanished = False
+        self._passing = 0
         self._publishing = threading.Lock()
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,17 +215,39 @@ class Follower(Hub):
     # ── the pointer ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def sync(self) -> None:
-        """Make the table what the rows say. Returns when this worker serves nothing older than the beacon."""
+        """Make the table what the rows say. Returns when this worker serves nothing older than the beacon.
+
+        What a pass itself calls (a plugin's `on_settings`) does not wait for the pass, but sees the table as it is.
+        """
+        if self._inside_pass():
+            return
         async with self._lock:
             if self.dispatcher.seen == self.beacon.raw:
                 return
+            await self._level()
+        self._tell()
+        self._wake.set()
+
+    def _inside_pass(self) -> bool:
+        return bool(self._passing) and _inside.get() == self._passing
+
+    @property
+    def patience(self) -> float:
+        """A pass waits for nobody who is held: it is what lets go."""
+        return 0.0 if self._inside_pass() else super().patience
+
+    async def _level(self) -> None:
+        self._passing = next(_passes)
+        token = _inside.set(self._passing)
+        try:
             raw = await self._settled()
             rows = await asyncio.to_thread(self.store.all_live)
             claims = await asyncio.to_thread(self.claims, rows)
             await self._adopt(rows, claims)
             self.dispatcher.seen = raw
-        self._tell()
-        self._wake.set()
+        finally:
+            _inside.reset(token)
+            self._passing = 0
 
     async def reclaim(self) -> None:
         """Look anew which paths belong to plugins that are known and not active; what serves is left as it is."""

@@ -31,7 +31,7 @@ class FrameworkHost:
             return self._mount_router(thing, prefix)
         if isinstance(thing, Router):
             routes = tuple(route for item in thing.routes for route in paths_of(item))
-            return Mounted(thing, routes)
+            return Mounted(thing, routes, locate=thing.url_path_for)
         if callable(thing):
             return _mount_app(thing, prefix)
         raise ActivationFailed(
@@ -53,7 +53,7 @@ class FrameworkHost:
         found = (
             app.routes if isinstance(app, Straight) else (route for item in outer.routes for route in paths_of(item))
         )
-        return Mounted(app, tuple(found), (), lambda: _document(outer))
+        return Mounted(app, tuple(found), (), lambda: _document(outer), app.url_path_for)
 
     def collect(self, register: Callable[[Any], Any]) -> Any:
         """Seed 002: `register_routes(app)` gets a router, which has `include_router` and the route decorators."""

@@ -17,13 +17,15 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from itertools import count
 from time import perf_counter_ns
 from typing import Any
 
 from hotbay.activate import App, Generation, Message, Receive, Scope, Send
 from hotbay.beacon import Beacon
-from hotbay.errors import ActivationFailed, HotbayError
+from hotbay.errors import ActivationFailed, BeingChanged, HotbayError
 from hotbay.meter import Meter
 from hotbay.model import Live
 
@@ -32,6 +34,10 @@ _PARAMETER = re.compile(r"{[^}:]+(?::([^}]+))?}")
 _CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "uuid": "[0-9a-fA-F-]{32,36}"}
 _RETRY_SECONDS = 5.0
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_numbers = count(1)
+# The flights in which the running code is, the outermost first. Numbers, because a task or a timer keeps the context
+# in which it was made, and would keep the generation as well.
+_aboard: ContextVar[tuple[int, ...]] = ContextVar("hotbay_aboard", default=())
 
 
 async def _nothing() -> None:
@@ -39,12 +45,26 @@ async def _nothing() -> None:
 
 
 class Flight:
-    """One request, connection or job that a generation is working on."""
+    """One request, connection, job or call (of a listener, a filter, a service) that a generation is working on."""
 
-    __slots__ = ("_began", "_head", "_last", "_meter", "_send", "cut", "ended", "failed", "finished", "kind", "task")
+    __slots__ = (
+        "_began",
+        "_head",
+        "_last",
+        "_meter",
+        "_send",
+        "cut",
+        "ended",
+        "failed",
+        "finished",
+        "kind",
+        "number",
+        "task",
+    )
 
     def __init__(self, kind: str, send: Send | None = None, meter: Meter | None = None, began: int = 0) -> None:
         self.kind = kind
+        self.number = next(_numbers)
         self.task = asyncio.current_task()
         self.finished = self.ended = self.failed = self.cut = False
         self._head: Message | None = None
@@ -100,6 +120,12 @@ class Flight:
         self.ended = True
         if self.task is not None:
             self.task.cancel("drain deadline")
+
+    def was_ended(self) -> bool:
+        """After a cancellation: True when `end` alone asked for it. The task goes on then as if it had not been."""
+        if not self.ended or self.task is None:
+            return False
+        return not self.task.uncancel()
 
     async def _farewell(self) -> None:
         if self.kind == "websocket":
@@ -184,6 +210,18 @@ class Serving:
         """True while new requests wait."""
         return self._gate is not None
 
+    @property
+    def shut(self) -> bool:
+        """True while the running code must wait before it asks something of this generation.
+
+        Not for what this generation itself is working on, however deep: the drain waits for that, so it would wait for
+        itself. As long as there is such a flight, the drain has not ended, and nothing is changed yet.
+        """
+        if self._gate is None:
+            return False
+        inside = _aboard.get()
+        return not any(flight.number in inside and not flight.ended for flight in self.flights)
+
     def hold(self) -> None:
         """Let new requests wait from now on; safe to repeat."""
         self._gate = self._gate or asyncio.Event()
@@ -229,15 +267,24 @@ class Serving:
 
     @contextmanager
     def flight(self, kind: str, send: Send | None = None) -> Iterator[Flight]:
-        """Count the block as work of this generation."""
+        """Count the block as work of this generation. Raises BeingChanged when it was ended at the drain deadline."""
         flight = Flight(kind, send)
-        self.flights.add(flight)
+        token = self._take_off(flight)
         try:
             yield flight
+        except asyncio.CancelledError:
+            if not flight.was_ended():
+                raise
+            raise BeingChanged(f"{self.plugin} was changed, and its {kind} had not ended in time") from None
         finally:
-            self._landed(flight)
+            self._land(flight, token)
 
-    def _landed(self, flight: Flight) -> None:
+    def _take_off(self, flight: Flight) -> Token[tuple[int, ...]]:
+        self.flights.add(flight)
+        return _aboard.set((*_aboard.get(), flight.number))
+
+    def _land(self, flight: Flight, token: Token[tuple[int, ...]]) -> None:
+        _aboard.reset(token)
         self.flights.discard(flight)
         if not self.flights and self._idle is not None:
             self._idle.set()
@@ -245,7 +292,7 @@ class Serving:
     async def run(self, scope: Scope, receive: Receive, send: Send, began: int = 0) -> None:
         """Answer one request or connection with this generation; it came at `began` (`perf_counter_ns`), or now."""
         flight = Flight(scope["type"], send, self.meter, began)
-        self.flights.add(flight)
+        token = self._take_off(flight)
         try:
             generation = self.generation or await self.ready()
             if generation.app is None:
@@ -254,9 +301,8 @@ class Serving:
                 # A copy: routers note their route in it, and a server keeps it as long as the connection is idle.
                 await generation.app({**scope}, receive, flight.send)
         except asyncio.CancelledError:
-            if not flight.ended or flight.task is None:
+            if not flight.was_ended():
                 raise
-            flight.task.uncancel()
             if flight.cut:
                 raise ConnectionAbortedError(f"{self.plugin} was changed in the middle of a long answer") from None
         except ActivationFailed as error:
@@ -264,7 +310,7 @@ class Serving:
         except Exception as error:  # noqa: BLE001 - a plugin's exception is the plugin's 500
             await self._broken(flight, error)
         finally:
-            self._landed(flight)
+            self._land(flight, token)
 
     async def _unavailable(self, flight: Flight, error: HotbayError) -> None:
         flight.fail("unavailable")
@@ -381,7 +427,7 @@ class Dispatcher:
         self.seen = b""
         self.beacon = beacon
         self.sync = sync
-        self._hold_seconds = hold_seconds
+        self.hold_seconds = hold_seconds
         # Whether somebody has a page of his own that says that a plugin is not there.
         self.shows: Callable[[Scope], bool] = lambda scope: False
 
@@ -401,12 +447,12 @@ class Dispatcher:
     async def serve(self, scope: Scope, receive: Receive, send: Send, otherwise: App) -> None:
         """Answer with the generation that is current when the request is let through; else with `otherwise`."""
         path, began = route_path(scope), perf_counter_ns()
-        deadline = time.monotonic() + self._hold_seconds
+        deadline = time.monotonic() + self.hold_seconds
         while True:
             if self.beacon.raw != self.seen:
                 await self.sync()
             serving = self.table.find(path)
-            if serving is None or not serving.held:
+            if serving is None or not serving.shut:
                 break
             with suppress(TimeoutError):
                 await serving.released(max(0.0, deadline - time.monotonic()))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from hotbay.activate.bus import Bus, call
+from hotbay.errors import BeingChanged
 from hotbay_sdk.plugin import Mark
 
 
@@ -161,3 +162,57 @@ async def test_each_call_is_counted_while_it_runs() -> None:
     bus.register("x", [(event("e"), listener)], track=track)
     await bus.emit("e", {})
     assert counts == {"now": 0, "seen": 1}
+
+
+class Latch:
+    """A door: who may not be called, and what happens to who waits."""
+
+    def __init__(self, *shut: str, entering: Callable[[str], None] = lambda owner: None) -> None:
+        self.shut, self.entered, self.entering = set(shut), list[str](), entering
+
+    def open(self, owner: str) -> bool:
+        return owner not in self.shut
+
+    async def enter(self, owner: str) -> None:
+        self.entered.append(owner)
+        await asyncio.sleep(0)
+        self.entering(owner)
+
+
+async def test_who_is_shut_is_entered_at_its_turn_and_called_as_it_is_then() -> None:
+    bus = Bus()
+    for owner in ("a", "b", "c"):
+        bus.register(owner, [(filtering("f"), lambda value, owner=owner: f"{value}{owner}")])
+
+    def replaced(owner: str) -> None:
+        bus.register("b", [(filtering("f"), lambda value: value + "B"), (filtering("f"), lambda value: value + "2")])
+        bus.register("d", [(filtering("f"), lambda value: value + "d")])
+        bus.unregister("c")
+
+    door = Latch("b", entering=replaced)
+    assert await bus.filter("f", "", {}, door=door) == "aB2d"
+    assert door.entered == ["b", "b"]
+
+
+async def test_who_is_gone_when_its_turn_has_come_is_left_out() -> None:
+    bus, heard = Bus(), list[str]()
+    for owner in ("a", "b"):
+        bus.register(owner, [(event("e"), lambda owner=owner: heard.append(owner))])
+    door = Latch("a", "b", entering=lambda owner: bus.unregister("a"))
+    assert await bus.emit("e", {}, door) == 1
+    assert (heard, door.entered) == (["b"], ["a", "b"])
+
+
+async def test_who_stays_shut_is_logged_once_with_all_it_has(caplog: pytest.LogCaptureFixture) -> None:
+    bus = Bus()
+    bus.register("a", [(filtering("f"), lambda value: value + 1), (filtering("f", 200), lambda value: value + 2)])
+    bus.register("b", [(filtering("f", 150), lambda value: value * 10)])
+
+    def stays(owner: str) -> None:
+        raise BeingChanged(f"{owner} is being changed")
+
+    with caplog.at_level(logging.ERROR):
+        assert await bus.filter("f", 1, {}, door=Latch("a", entering=stays)) == 10
+    assert [record.name for record in caplog.records] == ["hotbay.plugin.a"]
+    with pytest.raises(BeingChanged):
+        await bus.filter("f", 1, {}, strict=True, door=Latch("a", entering=stays))

@@ -21,12 +21,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Mounted:
-    """What a host made of a router or application: the callable, its paths, and what makes its OpenAPI document."""
+    """What a host made of a router or application: the callable, its paths, what makes its OpenAPI document, and what
+    answers the path of a route by its name and parameters, or raises what the framework raises."""
 
     app: App
     routes: tuple[Route, ...] = ()
     mounts: tuple[str, ...] = ()
     openapi: Callable[[], dict[str, Any]] | None = None
+    locate: Callable[..., Any] | None = None
 
 
 class Host(Protocol):
@@ -128,6 +130,9 @@ class Generation(Protocol):
 
     def document(self) -> dict[str, Any]:
         """Its part of the OpenAPI document (paths and components); {} when it has none. Costs tens of milliseconds."""
+
+    def locate(self, name: str, /, **values: Any) -> Any:
+        """The path of a route by its name; None when none has a name. Raises what the framework does if it is wrong."""
 
     def close(self) -> None:
         """Ask long-lived responses to end; safe to repeat."""

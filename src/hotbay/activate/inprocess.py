@@ -212,6 +212,11 @@ class InProcessGeneration:
         mounted = self._mounted
         return mounted.openapi() if mounted is not None and mounted.openapi is not None else {}
 
+    def locate(self, name: str, /, **values: Any) -> Any:
+        """The path of a route by its name; None when there are no names."""
+        mounted = self._mounted
+        return mounted.locate(name, **values) if mounted is not None and mounted.locate is not None else None
+
     def close(self) -> None:
         """Set `context.closing`."""
         if self.context is not None:
