@@ -151,6 +151,15 @@ def test_another_function_that_the_patch_keeps_is_not_taken_for_the_original(sho
     assert undo(shop.owner, spaces(shop))[0] == []
 
 
+def test_a_function_of_its_own_that_goes_by_the_originals_name_is_not_the_original(shop: Brood, host: Any) -> None:
+    """`functools.wraps` gives it the name; put in place, the host would keep the plugin's function."""
+    shop.patching.added.__module__, shop.patching.added.__qualname__ = "patched_host", "price"
+    host.price = closure(shop, shop.patching.added)
+    done, left = undo(shop.owner, spaces(shop))
+    assert done == []
+    assert [str(patch) for patch in left] == ["patched_host.price"]
+
+
 @pytest.mark.parametrize("wrap", [staticmethod, classmethod, property, lambda function: function])
 def test_patches_of_each_kind_in_a_class_are_seen(shop: Brood, host: Any, wrap: Any) -> None:
     host.Mailer.name = wrap(shop.patching.price)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
 import sys
 import threading
@@ -96,7 +97,7 @@ def shop(brood: Hatch) -> Brood:
 # ── tasks and timers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_its_tasks_end_and_the_hosts_go_on(shop: Brood) -> None:
+async def test_its_tasks_end_and_the_hosts_go_on(shop: Brood, caplog: pytest.LogCaptureFixture) -> None:
     async def hosts() -> None:
         await asyncio.sleep(60)
 
@@ -107,6 +108,9 @@ async def test_its_tasks_end_and_the_hosts_go_on(shop: Brood) -> None:
     assert sorted(await end(shop.owner)) == ["the task 'fails'", "the task 'watch'"]
     assert mine.cancelled()
     assert raising.done()
+    del raising
+    gc.collect()
+    assert caplog.records == [], "an exception that nobody reads is nobody's news"
     assert not others.done()
     assert others.cancelling() == 0
     others.cancel()

@@ -283,8 +283,11 @@ def test_what_may_be_somebody_elses_is_left_and_said(shop: Brood, why: str, monk
 
 
 def test_a_window_that_was_closed_disturbs_nobody() -> None:
-    Window().close()
-    assert Window().close().certain
+    first = Window()
+    first.close()
+    second = Window()
+    assert second.close().certain
+    assert first.alone
 
 
 @pytest.mark.parametrize("name", ["_hotbay_shop_9.jobs", "wave", "xml.sax.made_up"])
