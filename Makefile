@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo console test lint unit versions bench soak torture clean help
+.PHONY: demo console test lint unit versions bench soak torture mutate clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -54,6 +54,10 @@ soak: $(STAMP)   ## random operations, kills and requests against a model, for M
 
 torture: $(STAMP)  ## kill -9 at every effect of every operation, about half an hour
 	$(BIN)/python benchmarks/torture.py --json
+
+mutate: $(STAMP) ## which changes of MODULE (serve) no test notices; docs/mutation.md
+	@$(BIN)/python -m pip install -q --disable-pip-version-check 'mutmut>=3.8,<4'
+	@scripts/mutate.sh $(or $(MODULE),serve)
 
 clean:           ## forget the installation and the demo's state
 	rm -rf $(VENV) .venv-3.* var .mypy_cache .pytest_cache .ruff_cache
