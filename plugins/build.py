@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hotbay.package import pack
+from hotbay.frontend.packing import pack
 
 HERE = Path(__file__).parent
 DELETED = "deleted.txt"

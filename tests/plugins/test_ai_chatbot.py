@@ -147,10 +147,10 @@ def test_unread_on_both_sides(guest: Guest, admin: httpx.Client) -> None:
     assert guest.get()["unread"] == 1
     guest.post("/hand-over")
     last = guest.say("anybody there?")["message"]["id"]
-    assert admin.get("/unread").json() == {"waiting": 1, "sessions": 1, "messages": 1}
+    assert admin.get("/unread").json() == {"count": 1, "waiting": 1, "sessions": 1, "messages": 1, "last": last}
     assert admin.get(f"/sessions/{guest.id}").json()["unread"] == 1
     admin.post(f"/sessions/{guest.id}/read", json={"up_to": last})
-    assert admin.get("/unread").json() == {"waiting": 1, "sessions": 0, "messages": 0}
+    assert admin.get("/unread").json() == {"count": 1, "waiting": 1, "sessions": 0, "messages": 0, "last": last}
     guest.post("/read", {"up_to": 10**15})
     assert guest.get()["unread"] == 0
     guest.post("/read", {"up_to": 0})

@@ -13,6 +13,7 @@ import pytest
 from chatting import PLUGIN, fresh_billing, grant_of, loaded, migrate
 
 from hotbay.check import check
+from hotbay.frontend.bundle import read_dist
 from hotbay.lint import judge
 from hotbay.migrate import Migrator, owned_tables
 from hotbay.migrations import read_migrations
@@ -55,13 +56,30 @@ def database(tmp_path: Path) -> Iterator[Path]:
 def test_both_releases_are_built(archives: dict[str, Path]) -> None:
     assert sorted(archives) == [OLD, NEW]
     names = {version: set(zipfile.ZipFile(path).namelist()) for version, path in archives.items()}
-    assert {name for name in names[NEW] - names[OLD] if not name.endswith("/")} == {
+    new, old = ({name for name in names[version] if not name.startswith("frontend/dist/")} for version in (NEW, OLD))
+    assert {name for name in new - old if not name.endswith("/")} == {
+        "frontend/parts/Rating.tsx",
+        "frontend/parts/Statistics.tsx",
         "backend/feedback.py",
         "migrations/0002_rating_and_feedback.up.sql",
         "migrations/0002_rating_and_feedback.down.sql",
     }
-    assert not names[OLD] - names[NEW]
+    assert not old - new
     assert not [name for name in names[NEW] if "releases" in name or "pyc" in name]
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_what_the_seeds_promise_of_the_frontend_is_packed(trees: dict[str, Path], version: str) -> None:
+    bundle = read_dist(trees[version] / "frontend" / "dist")
+    added = bundle.contributions
+    (page,), (entry,), (widget,) = added["pages"], added["menu"], added["widgets"]
+    assert (page["path"], page["requireAuth"], page["requireAdmin"]) == ("/support/chats", True, True)
+    assert (entry["parent"], entry["name"], entry["href"]) == ("Support", "Live Chats", "/support/chats")
+    assert entry["icon"] == "ChatBubbleLeftRightIcon"
+    assert (widget["slot"], widget["name"]) == ("homepage.widgets", "AIChatBot")
+    text = "".join((trees[version] / "frontend/dist" / name).read_text() for name in bundle.files)
+    assert ("/rating" in text) == (version == NEW)
+    assert set(added["messages"]["de"]) >= {"Live Chats", "Chat with us", "Talk to a person"}
 
 
 def test_builds_are_the_same_bytes(build: ModuleType, archives: dict[str, Path], tmp_path: Path) -> None:

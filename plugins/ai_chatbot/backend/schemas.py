@@ -98,11 +98,13 @@ class SessionPage(BaseModel):
 
 
 class Unread(BaseModel):
-    """What waits for the staff."""
+    """What waits for the staff; `count` is what the menu entry shows, `last` the newest message's id."""
 
+    count: int
     waiting: int
     sessions: int
     messages: int
+    last: int
 
 
 class Bot(BaseModel):

@@ -291,9 +291,16 @@ def _wanted(status: str, q: str, assigned_to: str) -> list[ColumnElement[bool]]:
 
 def unread() -> Unread:
     """What waits for the staff: chats without a person, and messages that nobody has read."""
-    counts = select(STAFF_UNREAD.label("unread")).where(ChatSession.status.in_(("waiting", "human"))).subquery()
+    counts = (
+        select(ChatSession.status, STAFF_UNREAD.label("unread"))
+        .where(ChatSession.status.in_(("waiting", "human")))
+        .subquery()
+    )
     with reading() as session:
         waiting = session.scalar(select(func.count()).where(ChatSession.status == "waiting")) or 0
+        count = select(func.count()).where((counts.c.unread > 0) | (counts.c.status == "waiting"))
         query = select(func.count(), func.coalesce(func.sum(counts.c.unread), 0)).where(counts.c.unread > 0)
         sessions, total = session.execute(query).one()
-    return Unread(waiting=waiting, sessions=sessions, messages=total)
+        in_all = session.scalar(count) or 0
+        last = session.scalar(select(func.max(ChatMessage.id))) or 0
+    return Unread(count=in_all, waiting=waiting, sessions=sessions, messages=total, last=last)
