@@ -396,7 +396,9 @@ class Applier:
         try:
             about = {"kind": "recovery", "plugin": "all plugins", "actor": self.actor}
             with explained(self.settings.database_path), suppress(LeaseHeld), self.lease.hold(0, **about):
-                return self.recover(thorough=True)
+                closed = self.recover(thorough=True)
+                self.notary.prune()
+                return closed
         except StorageError as error:  # It must not keep the host from starting.
             log.error("what was cut off is not recovered yet: %s", error)
         return []

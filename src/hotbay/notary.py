@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from hotbay import leaks
 from hotbay.errors import BadInput, NotFound
+from hotbay.history import prune_history
 from hotbay.journal import RUNNING, get_operation, slim
 from hotbay.meter import Slot, Tally, window
 from hotbay.presence import Lease, Workers, pid_of, resident
@@ -125,9 +126,15 @@ class Notary:
         try:
             told: dict[str, list[Reading]] = {}
             waiting = self.pending()  # Whoever had the lease before may have written some.
-            return sum(not self._tried(number, told) for number in waiting if number not in self._broken)
+            left = sum(not self._tried(number, told) for number in waiting if number not in self._broken)
+            self.prune()
+            return left
         finally:
             os.close(fd)
+
+    def prune(self) -> int:
+        """Delete a piece of what is beyond the retention; answers how many operations went. Safe to repeat."""
+        return prune_history(self.settings, self.store, self.key)
 
     def _tried(self, number: int, told: dict[str, list[Reading]]) -> bool:
         """True when nobody has to wait for this receipt any more. One that can't be written stops no other."""

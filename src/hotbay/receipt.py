@@ -29,6 +29,7 @@ from hotbay.errors import BadInput, NotVerified, StateError
 from hotbay.keyfile import read_key
 
 FORMAT = "hotbay-receipt/1"
+ANCHOR = "hotbay-anchor/1"
 ALGORITHM = "Ed25519"
 FIRST = "0" * 64
 _DOMAIN = b"hotbay receipt\n"
@@ -142,13 +143,16 @@ def _fresh_key() -> bytes:
 # ── checking ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def verify(signed: Any, key: Ed25519PublicKey) -> Receipt:
-    """The receipt of a signed one. Raises NotVerified unless `key` signed exactly this, and nothing is beside it."""
+def verify(signed: Any, key: Ed25519PublicKey, form: str = FORMAT) -> Receipt:
+    """The receipt (or, by its `form`, the anchor) of a signed one.
+
+    Raises NotVerified unless `key` signed exactly this, and nothing is beside it.
+    """
     if not isinstance(signed, dict) or set(signed) != _MEMBERS or not isinstance(signed["receipt"], dict):
         raise NotVerified("that is no signed receipt", mend=f"it has exactly the members {', '.join(sorted(_MEMBERS))}")
     receipt: Receipt = signed["receipt"]
-    if receipt.get("format") != FORMAT or signed["algorithm"] != ALGORITHM:
-        raise NotVerified(f"the receipt is no {FORMAT} signed with {ALGORITHM}")
+    if receipt.get("format") != form or signed["algorithm"] != ALGORITHM:
+        raise NotVerified(f"the receipt is no {form} signed with {ALGORITHM}")
     if signed["key"] != key_id(key):
         raise NotVerified(
             f"the receipt names the key {signed['key']}, this one is {key_id(key)}",
@@ -179,11 +183,24 @@ def parse(text: str) -> Any:
         raise BadInput(f"that is no receipt: {error}") from None
 
 
-def check_chain(receipts: list[Receipt]) -> list[str]:
-    """What is wrong with receipts that should follow one another, in the order of their numbers; [] when nothing."""
+def check_whole(receipts: list[Receipt], anchor: Receipt | None) -> list[str]:
+    """What is wrong with a host's whole chain. It begins with the first receipt, or with the one after the anchor."""
+    begins = anchor["number"] + 1 if anchor is not None else 1
+    if receipts and receipts[0]["number"] != begins:
+        return [f"receipt {begins} is missing", *check_chain(receipts)]
+    return check_chain(receipts, anchor) if receipts or anchor is None else [f"receipt {begins} is missing"]
+
+
+def check_chain(receipts: list[Receipt], anchor: Receipt | None = None) -> list[str]:
+    """What is wrong with receipts that should follow one another, in the order of their numbers; [] when nothing.
+
+    The first is compared with what comes before it where that is known: it is the first of all, or follows the anchor.
+    """
     problems = []
-    expected = FIRST if receipts and receipts[0]["number"] == 1 else None
     number = receipts[0]["number"] if receipts else 1
+    expected = FIRST if number == 1 else None
+    if anchor is not None and anchor["number"] == number - 1:
+        expected = anchor["sha256"]
     for receipt in receipts:
         if receipt["number"] != number:
             problems.append(f"receipt {number} is missing")

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     leak_limit: int = Field(3, ge=1, le=1000)
     memory_pools: int = Field(1, ge=0, le=1024)
     keep_backups: int = Field(5, ge=1, le=1000)
+    history_max: int = Field(10_000, ge=0, le=10_000_000)
+    history_days: float = Field(730.0, ge=0, le=36_500)
     watch: bool = True
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
@@ -98,6 +100,13 @@ class Settings(BaseSettings):
     def _stall(cls, value: float) -> float:
         if 0 < value < 0.02:
             raise ValueError("must be at least 0.02, or 0 to watch nothing")
+        return value
+
+    @field_validator("history_max")
+    @classmethod
+    def _history(cls, value: int) -> int:
+        if 0 < value < 100:
+            raise ValueError("must be at least 100, or 0 to keep all")
         return value
 
     @field_validator("metrics_token")

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from terminal import Terminal
 
+from hotbay.history import NOTE, prune_history
 from hotbay.receipt import HostKey, public_pem
+from hotbay.settings import load
+from hotbay.store import Store, set_meta
 
 
 @pytest.fixture
@@ -87,6 +90,20 @@ def test_changed_missing_and_reordered_rows_are_not_verified(used: Terminal) -> 
     found = used.json("receipt", "verify", code=6)
     assert found["problems"][0]["rule"] == "receipt 2 is missing"
     assert "is missing" in used.json("receipt", "verify", "3", code=6)["detail"]
+
+
+def test_what_was_pruned_is_verified_by_its_anchor_and_seen_without_it(used: Terminal) -> None:
+    settings = load(used.config)
+    registry = Store(settings.database_path)
+    small = settings.model_copy(update={"history_max": 1})
+    assert prune_history(small, registry, HostKey(used.home / "receipts.key")) == 2
+    assert used.json("receipt", "verify")["verified"] == [3]
+    assert used.json("receipt", "verify", "3")["verified"] == [3]
+    with registry.write() as connection:
+        set_meta(connection, NOTE, None)
+    registry.close()
+    for target in ((), ("3",)):
+        assert used.json("receipt", "verify", *target, code=6)["code"] == "not-verified"
 
 
 def test_whoever_has_the_key_can_verify_anywhere(used: Terminal, tmp_path: Path, monkeypatch: Any) -> None:

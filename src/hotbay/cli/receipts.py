@@ -181,8 +181,10 @@ def verify(shell: Shell, /, target: str, key_file: Path | None) -> None:
     Exit code 6 when anything in it is not what was signed.
     """
     from hotbay import receipt as receipts
+    from hotbay.history import find_anchor
 
     key = receipts.read_public(key_file.read_text("utf-8", "replace")) if key_file else None
+    anchor = None
     if target and not target.isdigit():
         signed = [receipts.parse(_read(Path(target)))]
         key = key or _own_key(shell)
@@ -190,8 +192,10 @@ def verify(shell: Shell, /, target: str, key_file: Path | None) -> None:
         with _notary(shell) as notary:
             signed = notary.all() if not target else _link(notary, int(target))
             key = key or notary.key.public
+            anchor = find_anchor(notary.store)
     found = [receipts.verify(item, key) for item in signed]
-    problems = receipts.check_chain(found)
+    before = receipts.verify(anchor, key, receipts.ANCHOR) if anchor is not None else None
+    problems = receipts.check_chain(found, before) if target else receipts.check_whole(found, before)
     if problems:
         raise NotVerified(
             "the receipts do not follow one another", problems=tuple(Problem("chain", item) for item in problems)
@@ -203,10 +207,13 @@ def verify(shell: Shell, /, target: str, key_file: Path | None) -> None:
 
 def _link(notary: Notary, operation: int) -> list[Receipt]:
     """The receipt of an operation, behind the one that it continues. Raises NotVerified when that one is not there."""
+    from hotbay.history import find_anchor
+
     signed = notary.find(operation)
     number = notary.number_of(operation)
-    before = notary.all(after=number - 2, limit=2)[:-1] if number > 1 else []
-    if number > 1 and not before:
+    before = [item for item in notary.all(after=number - 2, limit=2) if item["receipt"]["number"] == number - 1]
+    anchor = find_anchor(notary.store)
+    if not before and number > 1 and (anchor is None or anchor["receipt"]["number"] != number - 1):
         raise NotVerified(f"receipt {number - 1}, which this one continues, is missing")
     return [*before, signed]
 

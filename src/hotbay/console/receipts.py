@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from hotbay.console.desk import Host, Limit
+from hotbay.history import find_anchor
 from hotbay.receipt import ALGORITHM, key_id, public_pem
 
 router = APIRouter(tags=["receipts"])
@@ -19,8 +20,9 @@ def receipt(number: int, hotbay: Host) -> Response:
 
 @router.get("/receipts")
 def receipts(hotbay: Host, plugin: str = "", limit: Limit = 50) -> Response:
-    """The signed receipts, the newest first."""
-    return JSONResponse({"receipts": hotbay.notary.latest(plugin, limit)})
+    """The signed receipts, the newest first, and the anchor that stands for those beyond the retention."""
+    anchor = find_anchor(hotbay.store)
+    return JSONResponse({"receipts": hotbay.notary.latest(plugin, limit), "anchor": anchor})
 
 
 @router.get("/receipts/key")
