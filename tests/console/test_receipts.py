@@ -11,11 +11,11 @@ from hotbay.receipt import read_public, verify
 
 
 def test_the_server_writes_them_and_tells_its_key(tmp_path: Path) -> None:
-    with opened(tmp_path, receipt_seconds=0.5) as desk:
+    with opened(tmp_path, receipt_seconds=2.0) as desk, httpx.Client(base_url=desk.url) as visitor:
         desk.pack()
         number = desk.install()["operation"]
         for _ in range(3):
-            httpx.get(desk.url + "/api/v1/notes/version").raise_for_status()
+            visitor.get("/api/v1/notes/version").raise_for_status()
         early = desk.get(f"/operations/{number}/receipt", 404)
         assert (early["code"], early["pending"]) == ("not-found", True)
         (signed,) = until(lambda: desk.get("/receipts", plugin="notes")["receipts"])
