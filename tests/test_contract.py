@@ -14,7 +14,7 @@ from engine_host import ITEMS, ROW, build, opened, query, run, seen, shop, state
 from hotbay.contract import all_owed
 from hotbay.doctor import examine, mend
 from hotbay.draft import Request
-from hotbay.errors import NotAdditive, OperationFailed, Refused
+from hotbay.errors import MigrationFailed, NotAdditive, OperationFailed, Refused
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.offline import OfflineHost
 from hotbay.steps import STEPS
@@ -251,6 +251,14 @@ def test_an_export_remembers_its_contracts(host: OfflineHost) -> None:
 
 
 # ── the linter does not see everything ──
+
+
+def test_what_is_not_the_plugins_is_the_guards_to_refuse(host: OfflineHost, packages: Path) -> None:
+    for number, sql in enumerate(("DROP TABLE hotbay_live;", "DELETE FROM hotbay_audit;")):
+        shop(packages, f"2.0.{number + 1}", migrations=FIRST | {"0002_x.up": sql})
+        with pytest.raises(MigrationFailed, match="may not"):
+            run(host, Kind.UPGRADE)
+
 
 CREATES = """
 class Addon:

@@ -24,6 +24,7 @@ from hotbay.dress import bundle_of, damaged
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
 from hotbay.folders import Folders, Found
 from hotbay.frontend import has_frontend
+from hotbay.grant import Grant
 from hotbay.images import Images
 from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import names_there, owned_tables
@@ -154,7 +155,7 @@ class Drafter:
         old = live.get(target.plugin)
         refuse_unconfirmed(self.store, target.plugin)
         self._refuse_strangers(manifest, live)
-        timetable, params = self._expansion(request, manifest, package.root, old)
+        timetable, params = self._expansion(request, manifest, package.root, old, live)
         pending = list(timetable.before)
         rests = old is not None and not old.active and request.folder is None
         state = State.INACTIVE if request.inactive or rests else State.ACTIVE
@@ -258,7 +259,7 @@ class Drafter:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _expansion(
-        self, request: Request, manifest: Manifest, root: Path, old: Live | None
+        self, request: Request, manifest: Manifest, root: Path, old: Live | None, live: Mapping[str, Live]
     ) -> tuple[Schedule, dict[str, Any]]:
         """When what will change in the database, and the parameters of the step that changes it before the switch."""
         known = {row["number"]: row for row in self.store.applied(manifest.id)}
@@ -266,7 +267,7 @@ class Drafter:
         found = schedule(
             read_migrations(root),
             known,
-            names_there(self.settings.database_path),
+            names_there(self.settings.database_path, both_grants(manifest, old, live)),
             what=f"{manifest.id} {manifest.version}",
             serving=old is not None and old.active,
             exclusive=manifest.migrations == "exclusive",
@@ -414,9 +415,7 @@ class Drafter:
 
     def _tables(self, manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> list[str]:
         """The plugin's tables that are there, by the manifest that is to be and the one that is."""
-        listed = parse(old.manifest).database.tables if old is not None else ()
-        grant = grant_for(manifest, live)
-        return owned_tables(self.settings.database_path, replace(grant, tables=grant.tables | frozenset(listed)))
+        return owned_tables(self.settings.database_path, both_grants(manifest, old, live))
 
     def _lost(
         self, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
@@ -491,6 +490,13 @@ def _operation(export: Path) -> int:
     """The number at the end of an export's folder; one that somebody named otherwise comes first."""
     number = export.parent.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
+
+
+def both_grants(manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> Grant:
+    """What is the plugin's by the manifest that is to be, or by the one that is."""
+    listed = parse(old.manifest).database.tables if old is not None else ()
+    grant = grant_for(manifest, live)
+    return replace(grant, tables=grant.tables | frozenset(listed))
 
 
 def restoring(request: Request, backup: Backup) -> dict[str, Any]:

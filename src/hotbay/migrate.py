@@ -327,9 +327,9 @@ class Migrator:
         return raw
 
 
-def names_there(database: Path) -> frozenset[str]:
-    """The names of all tables, views, indexes and triggers, in lower case."""
-    return frozenset(entry.name.lower() for entry in _catalogue_of(database).entries)
+def names_there(database: Path, grant: Grant) -> frozenset[str]:
+    """The names of the plugin's tables, views, indexes and triggers, in lower case."""
+    return frozenset(entry.name.lower() for entry in _catalogue_of(database).owned(grant))
 
 
 def _catalogue_of(database: Path) -> Catalogue:

@@ -140,6 +140,35 @@ def _count(terminal: Terminal) -> int:
     return found
 
 
+def test_a_plan_shows_what_is_read_and_what_does_not_only_add(terminal: Terminal) -> None:
+    terminal.offer(version="1.0.0")
+    terminal.run("install", "shop")
+    later = terminal.plugin(version="1.1.0", database={"reads": ["invoices"]}, permissions=["mail.send"])
+    (later / "migrations" / "0002_less.contract.sql").write_text("\nDROP TABLE shop_rows;")
+    told = terminal.run("plan", "upgrade", str(later)).stdout
+    assert "  permission: mail.send (new)\n  reads: table invoices of the host (new)\n" in told
+    assert "0002_less.contract.sql, line 2: drops table shop_rows" in told
+    assert "[drops-table]; runs after the switch" in told
+    found = terminal.json("plan", "upgrade", str(later))
+    assert (found["reads"], found["added"]) == (["invoices"], {"permissions": ["mail.send"], "reads": ["invoices"]})
+    assert [(item["code"], item["line"]) for item in found["findings"]] == [("drops-table", 2)]
+    (later / "migrations" / "0002_less.contract.sql").rename(later / "migrations" / "0002_less.up.sql")
+    refused = terminal.json("plan", "upgrade", str(later), code=5)
+    assert (refused["code"], refused["problems"][0]["code"]) == ("not-additive", "drops-table")
+    assert terminal.json("check", str(later))["warnings"][-1]["code"] == "drops-table"
+
+
+def test_an_owed_contract_is_told(terminal: Terminal) -> None:
+    terminal.offer(version="1.0.0")
+    terminal.run("install", "shop")
+    later = terminal.plugin(version="1.1.0")
+    (later / "migrations" / "0002_x.contract.sql").write_text("INSERT INTO shop_rows VALUES (1);")
+    told = terminal.run("upgrade", str(later)).stdout
+    assert "warning: the contract scripts have not run: migrations/0002_x.contract.sql" in told
+    assert "hotbay doctor --mend all" in told
+    assert "contracts:owed:shop" in {item["id"] for item in terminal.json("doctor")["findings"]}
+
+
 def test_a_plan_changes_nothing(terminal: Terminal) -> None:
     terminal.offer()
     before = terminal.json("operations")

@@ -302,6 +302,24 @@ def test_plan_shows_the_steps_and_changes_nothing(desk: Desk) -> None:
     assert desk.post("/plan", {"kind": "upgrade", "addon_id": "notes"}, 409)["code"] == "refused"
 
 
+def test_a_plan_shows_what_is_read_and_what_does_not_only_add(desk: Desk) -> None:
+    desk.install()
+    wishes = {"database": {"reads": ["invoices"]}, "permissions": ["mail.send"]}
+    desk.pack(version="2.0.0", files={"migrations/0002_x.contract.sql": "DROP TABLE notes_rows;"}, **wishes)
+    plan = desk.post("/plan", {"kind": "upgrade", "addon_id": "notes"})["plan"]
+    assert (plan["reads"], plan["added"]) == (["invoices"], {"permissions": ["mail.send"], "reads": ["invoices"]})
+    (told,) = plan["findings"]
+    assert (told["code"], told["runs"], told["file"]) == (
+        "drops-table",
+        "after the switch",
+        "migrations/0002_x.contract.sql",
+    )
+    desk.pack(version="3.0.0", files={"migrations/0002_x.up.sql": "DROP TABLE notes_rows;"})
+    refused = desk.post("/plan", {"kind": "upgrade", "addon_id": "notes"}, 409)
+    assert (refused["code"], refused["problems"][0]["code"]) == ("not-additive", "drops-table")
+    assert desk.post("/upgrade/notes", {}, 409)["code"] == "not-additive"
+
+
 def test_bodies_that_do_not_fit_name_every_field(desk: Desk) -> None:
     problem = desk.post("/install", {"addon_id": "Not An Id", "sha256": "xyz", "versoin": "1"}, 422)
     assert problem["code"] == "bad-input"

@@ -45,12 +45,23 @@ def add(name: str):
 STARTS = 'def start(context):\n    (context.data / "started.txt").touch()\n'
 NARROW = "CREATE TABLE shop_tags (tag TEXT);\nALTER TABLE shop_items DROP COLUMN color;\n"
 COLOR = ITEMS.replace("name TEXT", "name TEXT, color TEXT")
+# A version that knows nothing of the color: the column goes when nobody of the version before is there.
+SHADE = (
+    "ALTER TABLE shop_items ADD COLUMN shade TEXT;\nCREATE TRIGGER shop_shade AFTER INSERT ON shop_items BEGIN\n"
+    "    UPDATE shop_items SET shade = NEW.color WHERE id = NEW.id;\nEND;\n"
+)
+FADE = (
+    "DROP TRIGGER shop_shade;\nUPDATE shop_items SET shade = color WHERE shade IS NULL;\n"
+    "ALTER TABLE shop_items DROP COLUMN color;\n"
+)
 MIGRATIONS = {
     "0.9.0": {"0001_initial": COLOR + ROW},
     "1.0.0": {"0001_initial": COLOR + ROW},
     "1.1.0": {"0001_initial": COLOR + ROW, "0002_notes": NOTES},
     "1.2.0": {"0001_initial": COLOR + ROW, "0002_less": NARROW},
+    "1.3.0": {"0001_initial": COLOR + ROW, "0002_shade": SHADE},
 }
+CONTRACTS = {"1.3.0": {"0002_shade": FADE}}
 _VISITORS = re.compile(r"w\d+")
 _PLACE = re.compile(r"home-\d+-\d+(?=/|$)")
 _PATIENCE = {"ack_seconds": 20.0, "drain_seconds": 10.0, "hold_seconds": 30.0, "lease_seconds": 20.0}
@@ -61,6 +72,7 @@ def shop(root: Path, version: str) -> Path:
     files = {"backend/__init__.py": "", "backend/routes.py": ROUTES.format(version=version)}
     files |= {"backend/plugin.py": STARTS, "frontend/pages/Shop.tsx": f"export default () => '{version}'\n"}
     files |= {f"migrations/{name}.up.sql": text for name, text in MIGRATIONS[version].items()}
+    files |= {f"migrations/{name}.contract.sql": text for name, text in CONTRACTS.get(version, {}).items()}
     fields: dict[str, Any] = {"migrations": "exclusive"} if version == "1.2.0" else {}
     return build(root / "packages", "shop", version, files=files, **fields)
 
@@ -126,6 +138,7 @@ CASES: dict[str, Case] = {
     "install folder": Case("empty", Kind.INSTALL, folder=_put("1.0.0")),
     "upgrade": Case("one", Kind.UPGRADE, {"version": "1.1.0"}),
     "upgrade exclusive": Case("one", Kind.UPGRADE, {"version": "1.2.0"}),
+    "upgrade contract": Case("one", Kind.UPGRADE, {"version": "1.3.0"}),
     "upgrade folder": Case("one", Kind.UPGRADE, folder=_put("1.1.0")),
     "rollback": Case("two", Kind.ROLLBACK, {"rows": Rows.MERGE, "accept_loss": True}),
     "rollback code": Case("two", Kind.ROLLBACK, {"rows": Rows.KEEP}),

@@ -58,6 +58,7 @@ class Tally:
 ACTOR, BUSY, WORKER, RECOVERY = "actor", "busy_actor", "worker", "recovery"
 # Where operations are cut off for the trials of recovery: what follows has something to undo or to finish.
 CUTS = ("after do stage #1", "after do expand #1", "after do start #1", "after do export #1", "after do switch #1")
+CUTS += ("after do drain #1",)
 
 
 class Lab:
