@@ -59,6 +59,11 @@ class Case:
 
 
 NARROW = {"0001_initial.up": ITEMS + ROW, "0002_less.up": "ALTER TABLE shop_items DROP COLUMN name;"}
+SPLIT = {
+    "0001_initial.up": ITEMS + ROW,
+    "0002_title.up": "ALTER TABLE shop_items ADD COLUMN title TEXT;",
+    "0002_title.contract": "UPDATE shop_items SET title = name; ALTER TABLE shop_items DROP COLUMN name;",
+}
 CASES = {
     "install": Case("empty", Kind.INSTALL, ("stage", "shelve", "expand", "start", "switch", "publish")),
     "upgrade": Case(
@@ -82,7 +87,10 @@ CASES = {
 }
 EXCLUSIVE = ("stage", "shelve", "hold", "backup", "expand", "start", "switch", "publish", "prune")
 CASES["exclusive"] = Case("one", Kind.UPGRADE, EXCLUSIVE, {"version": "1.2.0rc1"})
-CRASHES = [(name, verb) for name, case in CASES.items() for verb in case.verbs if name != "exclusive"]
+CONTRACT = ("stage", "shelve", "backup", "expand", "start", "switch", "publish", "drain", "contract", "prune")
+CASES["contract"] = Case("one", Kind.UPGRADE, CONTRACT, {"version": "1.2.0rc2"})
+CRASHES = [(name, verb) for name, case in CASES.items() for verb in case.verbs if name not in ("exclusive", "contract")]
+CRASHES += [("contract", verb) for verb in ("switch", "contract", "prune")]
 CRASHES += [("exclusive", verb) for verb in ("hold", "backup", "expand", "start", "switch", "publish")]
 
 
@@ -94,6 +102,7 @@ class World:
         for version, migrations in (("0.9.0", None), ("1.0.0", None), ("1.1.0", TWO)):
             shop(root / "packages", version, migrations=migrations)
         shop(root / "packages", "1.2.0rc1", migrations=NARROW, exclusive=True)
+        shop(root / "packages", "1.2.0rc2", migrations=SPLIT)
         self._make("empty", "", lambda host: None)
         self._make("older", "empty", lambda host: run(host, Kind.INSTALL, version="0.9.0"))
         self._make("one", "older", lambda host: run(host, Kind.UPGRADE, version="1.0.0"))

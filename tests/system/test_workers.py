@@ -264,3 +264,26 @@ def test_a_server_that_is_stopped_ends_the_plugins_streams(running: Server) -> N
         running.process.terminate()
         assert [line for line in lines if line][-1] == "data: closing"
     assert running.process.wait(15) is not None
+
+
+def test_a_stopped_worker_keeps_the_columns_of_the_version_before(running: Server, tmp_path: Path) -> None:
+    """Its contract script is owed until the worker is back; then one of the workers runs it."""
+
+    def columns() -> list[str]:
+        with running.host.store.read() as connection:
+            return [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(probe_notes)")]
+
+    running.run(Kind.UPGRADE, "probe", file=packed(with_table(tmp_path / "three", "3.0.0"), tmp_path / "packed"))
+    later = with_table(tmp_path / "four", "4.0.0")
+    (later / "migrations" / "0002_body.up.sql").write_text("ALTER TABLE probe_notes ADD COLUMN body TEXT;")
+    (later / "migrations" / "0002_body.contract.sql").write_text("ALTER TABLE probe_notes DROP COLUMN text;")
+    stopped, _ = sorted(running.pids())
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        outcome = running.run(Kind.UPGRADE, "probe", file=packed(later, tmp_path / "packed"))
+        assert "may still run the version before" in outcome.notes["owed"]
+        assert columns() == ["id", "text", "body"]
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert {answer["version"] for answer in running.from_every_worker().values()} == {"4.0.0"}
+    until(lambda: columns() == ["id", "body"], 30)
