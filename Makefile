@@ -39,8 +39,12 @@ console/node_modules/.hotbay: console/package-lock.json $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-unit: $(STAMP)   ## all tests
+unit: $(STAMP) /usr/bin/chromium  ## all tests
 	$(BIN)/python -m pytest
+
+# The tests of the console drive a real browser.
+/usr/bin/chromium:
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
 
 versions: $(STAMP)  ## the core's tests on the other supported Pythons that are here
 	@sh scripts/versions.sh

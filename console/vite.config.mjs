@@ -12,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 export default defineConfig({
   root: here,
-  base: "/hotbay/shell/",
+  base: "/hotbay/",
   publicDir: false,
   logLevel: "warn",
   resolve: {

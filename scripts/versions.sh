@@ -10,7 +10,7 @@ found() { # minor → the path of that Python; nothing where it is not here
 core() { # minor → the core's tests
   ".venv-3.$1/bin/python" -m pytest -q -p no:cacheprovider tests --ignore=tests/system --ignore=tests/benchmarks \
     --ignore=tests/examples --ignore=tests/plugins --ignore=tests/cli --ignore=tests/console \
-    --ignore=tests/torture --ignore=tests/fuzz >".venv-3.$1/output.txt" 2>&1
+    --ignore=tests/torture --ignore=tests/fuzz --ignore=tests/browser >".venv-3.$1/output.txt" 2>&1
 }
 
 trap 'cat .venv-3.*/output.txt; exit 1' INT TERM

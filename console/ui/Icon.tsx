@@ -1,23 +1,21 @@
 import { type ComponentType, lazy, Suspense, type SVGProps } from "react";
-import {
-  ArchiveBoxIcon,
-  ArrowPathIcon,
-  BanknotesIcon,
-  ChartBarIcon,
-  ChatBubbleLeftRightIcon,
-  ClipboardDocumentListIcon,
-  Cog6ToothIcon,
-  CubeIcon,
-  DocumentTextIcon,
-  HeartIcon,
-  HomeIcon,
-  PuzzlePieceIcon,
-  ServerStackIcon,
-  ShoppingBagIcon,
-  ShoppingCartIcon,
-  Squares2X2Icon,
-  UsersIcon,
-} from "@heroicons/react/24/outline";
+import ArchiveBoxIcon from "@heroicons/react/24/outline/esm/ArchiveBoxIcon.js";
+import ArrowPathIcon from "@heroicons/react/24/outline/esm/ArrowPathIcon.js";
+import BanknotesIcon from "@heroicons/react/24/outline/esm/BanknotesIcon.js";
+import ChatBubbleLeftRightIcon from "@heroicons/react/24/outline/esm/ChatBubbleLeftRightIcon.js";
+import ClipboardDocumentListIcon from "@heroicons/react/24/outline/esm/ClipboardDocumentListIcon.js";
+import Cog6ToothIcon from "@heroicons/react/24/outline/esm/Cog6ToothIcon.js";
+import CubeIcon from "@heroicons/react/24/outline/esm/CubeIcon.js";
+import DocumentTextIcon from "@heroicons/react/24/outline/esm/DocumentTextIcon.js";
+import HeartIcon from "@heroicons/react/24/outline/esm/HeartIcon.js";
+import HomeIcon from "@heroicons/react/24/outline/esm/HomeIcon.js";
+import InboxIcon from "@heroicons/react/24/outline/esm/InboxIcon.js";
+import MagnifyingGlassIcon from "@heroicons/react/24/outline/esm/MagnifyingGlassIcon.js";
+import PuzzlePieceIcon from "@heroicons/react/24/outline/esm/PuzzlePieceIcon.js";
+import ServerStackIcon from "@heroicons/react/24/outline/esm/ServerStackIcon.js";
+import ShoppingBagIcon from "@heroicons/react/24/outline/esm/ShoppingBagIcon.js";
+import ShoppingCartIcon from "@heroicons/react/24/outline/esm/ShoppingCartIcon.js";
+import UsersIcon from "@heroicons/react/24/outline/esm/UsersIcon.js";
 
 type Svg = ComponentType<SVGProps<SVGSVGElement>>;
 
@@ -25,7 +23,6 @@ const COMMON: Record<string, Svg> = {
   ArchiveBoxIcon,
   ArrowPathIcon,
   BanknotesIcon,
-  ChartBarIcon,
   ChatBubbleLeftRightIcon,
   ClipboardDocumentListIcon,
   Cog6ToothIcon,
@@ -33,11 +30,12 @@ const COMMON: Record<string, Svg> = {
   DocumentTextIcon,
   HeartIcon,
   HomeIcon,
+  InboxIcon,
+  MagnifyingGlassIcon,
   PuzzlePieceIcon,
   ServerStackIcon,
   ShoppingBagIcon,
   ShoppingCartIcon,
-  Squares2X2Icon,
   UsersIcon,
 };
 const late = new Map<string, Svg>();

@@ -47,14 +47,14 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
 /** One number with its name. */
 export function StatCard({ label, value, about, icon }: { label: ReactNode; value: ReactNode; about?: ReactNode; icon?: string }) {
   return (
-    <Card withBorder radius="md" padding="lg">
-      <Group justify="space-between" align="flex-start" wrap="nowrap">
-        <div>
+    <Card withBorder padding="lg">
+      <Group justify="space-between" align="flex-start" wrap="nowrap" gap="xs">
+        <div style={{ minWidth: 0 }}>
           <Text size="sm" c="dimmed">{label}</Text>
-          <Text fz={28} fw={650} lh={1.2} mt={4} className="hb-number">{value}</Text>
+          <Text fz={24} fw={650} lh={1.25} mt={4} className="hb-number" component="div" style={{ overflowWrap: "anywhere" }}>{value}</Text>
           {about ? <Text size="xs" c="dimmed" mt={4}>{about}</Text> : null}
         </div>
-        {icon ? <ThemeIcon variant="light" size={38} radius="md"><Icon name={icon} size={20} /></ThemeIcon> : null}
+        {icon ? <ThemeIcon variant="light" size={36} radius="md"><Icon name={icon} size={19} /></ThemeIcon> : null}
       </Group>
     </Card>
   );

@@ -44,6 +44,7 @@ def welcome(port: int, secret: str) -> None:
         f"""
   Billing   {base}/            (API documentation: {base}/docs)
   Login     admin@example.com  password: {secret}
+  Plugins   {base}/marketplace (in a browser: what you do below shows there at once)
 
   Try, in a second terminal, while this one serves (2 workers, no restart):
     .venv/bin/hotbay list

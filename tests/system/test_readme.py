@@ -20,6 +20,7 @@ PARTS = (
     "README.md",
     "Makefile",
     "pyproject.toml",
+    "hatch_build.py",
     "hotbay.toml",
     "examples",
     "plugins",

@@ -25,10 +25,14 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await engine.dispose()
 
 
-def create_app(plugins: Plugins | None = None) -> FastAPI:
-    """The panel; `app.state.hotbay` is where its events and filters go."""
+def create_app(plugins: Plugins | None = None, *, homepage: bool = True) -> FastAPI:
+    """The panel; `app.state.hotbay` is where its events and filters go.
+
+    `homepage` False leaves the public pages to somebody else: with plugins, Hotbay's console shows them.
+    """
     app = FastAPI(title="Billing", lifespan=lifespan)
     app.state.hotbay = plugins or NoPlugins()
     app.include_router(router)
-    app.include_router(pages.router)
+    if homepage:
+        app.include_router(pages.router)
     return app

@@ -1,0 +1,138 @@
+import { Center, Loader } from "@mantine/core";
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
+import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
+import { boot } from "../../sdk/boot";
+import { Contribution } from "../../sdk/Contribution";
+import { install } from "../../sdk/doors";
+import { useKnown, useRegistry } from "../../sdk/registry";
+import { allowed } from "../../sdk/Slot";
+import type { Host, HostPage, Layout, PageEntry, PluginEntry } from "../../sdk/types";
+import { addMessages, useT } from "../../sdk/words";
+import { AdminLayout } from "./AdminLayout";
+import { HostContext } from "./hostContext";
+import { Missing } from "./Missing";
+import { Palette } from "./Palette";
+import { CustomerLayout, PublicLayout } from "./PublicLayout";
+import { SignIn } from "./SignIn";
+import { Toasts } from "./Toasts";
+
+const Marketplace = lazy(() => import("../market/Marketplace"));
+const Addon = lazy(() => import("../market/Addon"));
+const Installed = lazy(() => import("../system/Installed"));
+const Plugin = lazy(() => import("../system/Plugin"));
+const Operations = lazy(() => import("../system/Operations"));
+const Operation = lazy(() => import("../system/Operation"));
+const Audit = lazy(() => import("../system/Audit"));
+const Health = lazy(() => import("../system/Health"));
+const Sources = lazy(() => import("../system/Sources"));
+
+const OWN_PAGES: [string, string, ComponentType][] = [
+  ["/marketplace", "Marketplace", Marketplace],
+  ["/marketplace/:id", "Marketplace", Addon],
+  ["/plugins", "Installed", Installed],
+  ["/plugins/:id", "Installed", Plugin],
+  ["/operations", "Operations", Operations],
+  ["/operations/:number", "Operations", Operation],
+  ["/audit", "Audit", Audit],
+  ["/health", "Health", Health],
+  ["/sources", "Sources", Sources],
+];
+
+interface Placed {
+  path: string;
+  layout: Layout;
+  element: ReactNode;
+}
+
+function Waiting() {
+  return <Center h={320}><Loader size="sm" aria-label="…" /></Center>;
+}
+
+/** A page with its title, for those who may see it. */
+function Gate({ title, access, children }: { title: string; access: { requireAuth?: boolean; requireAdmin?: boolean }; children: ReactNode }) {
+  const t = useT();
+  const { viewer } = useRegistry();
+  const { pathname, search } = useLocation();
+  useEffect(() => {
+    document.title = title ? `${t(title)} · ${boot.brand.name}` : boot.brand.name;
+  }, [title, t]);
+  if (allowed(access, viewer.role)) return <Suspense fallback={<Waiting />}>{children}</Suspense>;
+  if (viewer.role === "guest") return <Navigate to={`/login?next=${encodeURIComponent(pathname + search)}`} replace />;
+  return <Missing />;
+}
+
+const late = new Map<HostPage["component"], ComponentType>();
+
+function hostPage(page: HostPage): Placed {
+  const Found = late.get(page.component) ?? lazy(page.component);
+  late.set(page.component, Found);
+  const element = <Gate title={page.title ?? ""} access={page}><Found /></Gate>;
+  return { path: page.path, layout: page.layout ?? "admin", element };
+}
+
+function pluginPage(plugin: PluginEntry, page: PageEntry): Placed {
+  const content = <Contribution plugin={plugin} entry={page} where={{ kind: "page", name: page.path }} waiting={<Waiting />} />;
+  return { path: page.path, layout: page.layout ?? "admin", element: <Gate title={page.title ?? plugin.name} access={page}>{content}</Gate> };
+}
+
+const ownPages: Placed[] = OWN_PAGES.map(([path, title, Page]) => ({
+  path,
+  layout: "admin",
+  element: <Gate title={title} access={{ requireAdmin: true }}><Page /></Gate>,
+}));
+
+/** All pages there are now. What comes first wins: the host's, the console's own, the plugins'. */
+function usePages(host: Host): Placed[] {
+  const { plugins } = useRegistry();
+  return useMemo(() => {
+    const theirs = plugins.flatMap((plugin) => (plugin.contributions.pages ?? []).map((page) => pluginPage(plugin, page)));
+    const all = [...(host.pages ?? []).map(hostPage), ...ownPages, ...theirs];
+    const seen = new Set<string>();
+    return all.filter(({ path }) => !seen.has(path) && seen.add(path));
+  }, [host, plugins]);
+}
+
+function usePluginsWords() {
+  const { plugins } = useRegistry();
+  useEffect(() => {
+    for (const plugin of plugins) if (plugin.contributions.messages) addMessages(plugin.contributions.messages);
+  }, [plugins]);
+}
+
+const LAYOUTS: Record<Layout, ComponentType | null> = { admin: AdminLayout, customer: CustomerLayout, public: PublicLayout, none: null };
+
+/** The whole console: pages in their layouts, the palette, and notes in the corner. */
+export function App({ host }: { host: Host }) {
+  const known = useKnown();
+  const go = useNavigate();
+  const pages = usePages(host);
+  const { viewer } = useRegistry();
+  usePluginsWords();
+  useEffect(() => install({ go: (path, options) => void go(path, options) }), [go]);
+  const Rest = viewer.role === "admin" ? AdminLayout : PublicLayout;
+  const has = (path: string) => pages.some((page) => page.path === path);
+  return (
+    <HostContext value={host}>
+      {known ? (
+        <Routes>
+          {(Object.keys(LAYOUTS) as Layout[]).map((layout) => {
+            const Around = LAYOUTS[layout];
+            const inside = pages.filter((page) => page.layout === layout);
+            const routes = inside.map((page) => <Route key={page.path} path={page.path} element={page.element} />);
+            return <Route key={layout} element={Around ? <Around /> : undefined}>{routes}</Route>;
+          })}
+          {has("/login") ? null : <Route path="/login" element={<SignIn />} />}
+          {has("/") ? null : <Route path="/" element={<Navigate to="/marketplace" replace />} />}
+          <Route element={<Rest />}><Route path="*" element={<Missing />} /></Route>
+        </Routes>
+      ) : <Unreached />}
+      <Palette />
+      <Toasts />
+    </HostContext>
+  );
+}
+
+function Unreached() {
+  const t = useT();
+  return <Center h="100vh"><div role="status">{t("The server can't be reached. Trying again …")}</div></Center>;
+}

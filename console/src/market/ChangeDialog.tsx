@@ -1,0 +1,204 @@
+import { Alert, Badge, Button, Checkbox, Group, List, Modal, Radio, Skeleton, Stack, Text, TextInput, ThemeIcon } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { useNavigate } from "react-router";
+import { api } from "../../sdk/api";
+import { notify } from "../../sdk/doors";
+import { useRegistry } from "../../sdk/registry";
+import { t as text, useT } from "../../sdk/words";
+import { Icon } from "../../ui/Icon";
+import { Failure } from "../../ui/pieces";
+import { Steps } from "./Steps";
+import type { Kind, Plan } from "./types";
+import { useOperation } from "./useOperation";
+import { permission } from "./words";
+
+/** What somebody wants to change. */
+export interface Change {
+  kind: Kind | "upload";
+  plugin: string;
+  name: string;
+  version?: string;
+  backup?: string;
+  file?: File;
+}
+
+interface Wishes {
+  data: "export" | "keep" | "purge";
+  keepNewRows: boolean;
+  acceptLoss: boolean;
+}
+
+const VERBS: Record<Change["kind"], string> = {
+  install: "Install", activate: "Activate", deactivate: "Deactivate", upgrade: "Upgrade", rollback: "Roll back",
+  uninstall: "Uninstall", backup: "Back up", restore: "Restore", upload: "Install",
+};
+const DONE: Record<Change["kind"], string> = {
+  install: "{name} is installed", activate: "{name} is active", deactivate: "{name} is inactive", upgrade: "{name} was upgraded",
+  rollback: "{name} was rolled back", uninstall: "{name} was removed", backup: "{name} was backed up", restore: "The rows of {name} are restored", upload: "{name} is installed",
+};
+
+function planBody(change: Change, wishes: Wishes) {
+  const body: Record<string, unknown> = { kind: change.kind, addon_id: change.plugin, version: change.version ?? "" };
+  if (change.kind === "install" || change.kind === "upgrade") body.with_requirements = true;
+  if (change.kind === "uninstall") body.data = wishes.data;
+  if (change.kind === "rollback" || change.kind === "restore") body.keep_new_rows = wishes.keepNewRows;
+  if (change.kind === "restore") body.backup = change.backup ?? "latest";
+  return body;
+}
+
+/** Begin the operation; answers its number. */
+async function begin(change: Change, wishes: Wishes): Promise<number> {
+  const { kind, plugin, version = "" } = change;
+  const query = { wait: false };
+  const rows = { keep_new_rows: wishes.keepNewRows, accept_loss: wishes.acceptLoss };
+  const ask = (): Promise<{ operation: number }> => {
+    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true }, { query });
+    if (kind === "uninstall") return api.delete(`/marketplace/uninstall/${plugin}`, { query: { ...query, data: wishes.data } });
+    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true }, { query });
+    if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows }, { query });
+    if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows }, { query });
+    if (kind === "backup") return api.post(`/marketplace/backups/${plugin}`, undefined, { query });
+    if (kind === "upload") {
+      const form = new FormData();
+      form.append("file", change.file as File);
+      return api.post("/marketplace/upload", form, { query });
+    }
+    return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" }, { query });
+  };
+  return (await ask()).operation;
+}
+
+function usePlan(change: Change, wishes: Wishes) {
+  const [plan, setPlan] = useState<Plan | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const body = JSON.stringify(planBody(change, wishes));
+  useEffect(() => {
+    if (change.kind === "upload") return undefined;
+    const stop = new AbortController();
+    setError(null);
+    api.post<{ plan: Plan }>("/marketplace/plan", JSON.parse(body), { signal: stop.signal }).then(
+      (found) => setPlan(found.plan),
+      (failure: unknown) => !stop.signal.aborted && setError(failure),
+    );
+    return () => stop.abort();
+  }, [body, change.kind]);
+  return { plan, error };
+}
+
+function Told({ plan }: { plan: Plan }) {
+  const t = useT();
+  return (
+    <Stack gap="md">
+      {plan.permissions.length && plan.kind !== "uninstall" ? (
+        <div>
+          <Text size="sm" fw={600} mb={6}>{t("It may then")}</Text>
+          <List spacing={4} size="sm" center icon={<ThemeIcon size={20} radius="xl" variant="light" color="gray"><Icon name="KeyIcon" size={12} /></ThemeIcon>}>
+            {plan.permissions.map((one) => <List.Item key={one}>{permission(one)}</List.Item>)}
+          </List>
+        </div>
+      ) : null}
+      <div>
+        <Text size="sm" fw={600} mb={6}>{t("What will happen")}</Text>
+        <Steps steps={plan.steps.map((step) => ({ ...step, state: "", seconds: null, error: "" }))} />
+      </div>
+      {plan.warnings.length ? <Alert color="yellow" p="sm">{plan.warnings.map((one) => <div key={one}>{one}</div>)}</Alert> : null}
+    </Stack>
+  );
+}
+
+function Questions({ change, wishes, wish }: { change: Change; wishes: Wishes; wish: (next: Partial<Wishes>) => void }) {
+  const t = useT();
+  if (change.kind === "uninstall") {
+    return (
+      <Radio.Group label={t("What becomes of its data?")} value={wishes.data} onChange={(data) => wish({ data: data as Wishes["data"] })}>
+        <Stack gap={6} mt={8}>
+          <Radio value="export" label={t("Write it to a file, then remove it (can be restored)")} />
+          <Radio value="keep" label={t("Keep its tables for a later installation")} />
+          <Radio value="purge" color="red" label={t("Delete it")} />
+        </Stack>
+      </Radio.Group>
+    );
+  }
+  if (change.kind === "rollback" || change.kind === "restore") {
+    return (
+      <Stack gap={6}>
+        <Checkbox checked={wishes.keepNewRows} onChange={(event) => wish({ keepNewRows: event.currentTarget.checked })} label={t("Keep rows that were added since")} />
+        <Checkbox checked={wishes.acceptLoss} onChange={(event) => wish({ acceptLoss: event.currentTarget.checked })} label={t("Go on even when rows are lost")} />
+      </Stack>
+    );
+  }
+  return null;
+}
+
+/** Plan, permission, progress, end: the way of every change. */
+export function ChangeDialog({ change, onClose }: { change: Change; onClose: () => void }) {
+  const t = useT();
+  const [wishes, setWishes] = useState<Wishes>({ data: "export", keepNewRows: false, acceptLoss: false });
+  const [typed, setTyped] = useState("");
+  const [number, setNumber] = useState<number | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<unknown>(null);
+  const { plan, error } = usePlan(change, wishes);
+  const losing = (change.kind === "uninstall" && wishes.data === "purge") || wishes.acceptLoss;
+  const start = async () => {
+    setBusy(true);
+    setRefused(null);
+    try {
+      setNumber(await begin(change, wishes));
+    } catch (failure) {
+      setRefused(failure);
+    }
+    setBusy(false);
+  };
+  const title = change.kind === "upload" ? t("Install {name}", { name: change.name }) : `${t(VERBS[change.kind])}: ${change.name}`;
+  const versions = plan?.before && plan.after && plan.before.version !== plan.after.version ? `${plan.before.version} → ${plan.after.version}` : (plan?.after?.version ?? plan?.before?.version);
+  return (
+    <Modal opened onClose={onClose} size={560} title={<Group gap={10}><Text fw={650} fz={17}>{title}</Text>{versions ? <Badge variant="light" color="gray">{versions}</Badge> : null}</Group>} closeButtonProps={{ "aria-label": t("Close") }}>
+      {number !== null ? <Running number={number} change={change} plan={plan} onClose={onClose} /> : (
+        <Stack gap="lg">
+          {change.kind === "upload" ? <Text size="sm">{t("The package is checked, then installed, or the plugin is upgraded to it.")}</Text> : null}
+          <Questions change={change} wishes={wishes} wish={(next) => setWishes({ ...wishes, ...next })} />
+          {plan ? <Told plan={plan} /> : null}
+          {!plan && !error && change.kind !== "upload" ? <Stack gap={10}>{[1, 2, 3, 4].map((one) => <Skeleton key={one} height={24} />)}</Stack> : null}
+          {error || refused ? <Failure error={refused ?? error} /> : null}
+          {losing ? <TextInput label={t("Data will be lost. Type {id} to go on.", { id: change.plugin })} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} /> : null}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>{t("Cancel")}</Button>
+            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin)} onClick={() => void start()}>
+              {t(VERBS[change.kind])}
+            </Button>
+          </Group>
+        </Stack>
+      )}
+    </Modal>
+  );
+}
+
+/** The first page of a plugin that a person can open. */
+function useFirstPage(plugin: string): string | null {
+  const found = useRegistry().plugins.find((one) => one.id === plugin);
+  return found?.contributions.menu?.[0]?.href ?? found?.contributions.pages?.[0]?.path ?? null;
+}
+
+function Running({ number, change, plan, onClose }: { number: number; change: Change; plan: Plan | null; onClose: () => void }) {
+  const t = useT();
+  const go = useNavigate();
+  const view = useOperation(number, plan?.steps ?? []);
+  const page = useFirstPage(change.plugin);
+  const opens = page && ["install", "activate", "upgrade", "upload"].includes(change.kind);
+  useEffect(() => {
+    if (view.state === "done") notify({ kind: "success", message: text(DONE[change.kind], { name: change.name }) });
+  }, [view.state, change]);
+  return (
+    <Stack gap="lg" aria-live="polite">
+      <Steps steps={view.steps} />
+      {view.state === "done" ? <Alert color="teal" p="sm" icon={<Icon name="CheckCircleIcon" size={20} />}>{t(DONE[change.kind], { name: change.name })}</Alert> : null}
+      {view.state === "failed" ? <Failure error={{ message: view.error || t("The operation failed; everything is as before."), mend: view.mend }} /> : null}
+      <Group justify="flex-end">
+        <Button variant="subtle" color="gray" onClick={() => { onClose(); void go(`/operations/${number}`); }}>{t("Details")}</Button>
+        <Button variant={opens ? "default" : "filled"} onClick={onClose} disabled={view.state === "running"}>{view.state === "running" ? t("Working …") : t("Close")}</Button>
+        {view.state === "done" && opens ? <Button onClick={() => { onClose(); void go(page); }}>{t("Open")}</Button> : null}
+      </Group>
+    </Stack>
+  );
+}

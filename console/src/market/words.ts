@@ -1,0 +1,40 @@
+import { t } from "../../sdk/words";
+
+const PERMISSIONS: Record<string, string> = {
+  "database.create_tables": "Make tables of its own in the database",
+  "database.read": "Read tables of this host",
+  "database.read_host": "Read tables of this host",
+  "api.register_routes": "Answer addresses of this site",
+  "network": "Connect to other servers",
+  "network.connect": "Connect to other servers",
+  "hooks": "Hear of events and change values",
+  "jobs": "Work in the background",
+  "files": "Keep files of its own",
+};
+
+/** What a permission means to a person. */
+export function permission(name: string): string {
+  const [base, rest] = name.split(":", 2);
+  const known = PERMISSIONS[name] ?? PERMISSIONS[base ?? ""];
+  return known ? t(known) + (rest ? `: ${rest}` : "") : name;
+}
+
+/** A price as the cards show it. */
+export function price(value: number | string | null | undefined): string {
+  const number = Number(value ?? 0);
+  if (!number) return t("FREE");
+  return Number.isFinite(number) ? new Intl.NumberFormat(undefined, { style: "currency", currency: "EUR" }).format(number) : String(value);
+}
+
+export const isFree = (value: number | string | null | undefined) => !Number(value ?? 0);
+
+/** A number of bytes in words. */
+export function size(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+}
+
+/** Seconds as a person says them. */
+export function seconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "";
+  return value < 1 ? `${Math.max(1, Math.round(value * 1000))} ms` : `${value.toFixed(1)} s`;
+}

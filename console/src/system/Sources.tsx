@@ -1,0 +1,36 @@
+import { Alert, Card, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { useApi } from "../../sdk/data";
+import { useT } from "../../sdk/words";
+import { Failure, PageHeader, StatCard } from "../../ui/pieces";
+import type { Addons } from "../market/types";
+
+interface Status {
+  source: string;
+  versions: Record<string, string>;
+  workers: { pid: number; worker: string }[];
+  api_prefix: string;
+}
+
+/** Where packages come from, and what is wrong there. */
+export default function Sources() {
+  const t = useT();
+  const status = useApi<Status>("/hotbay/status");
+  const { data, error, reload } = useApi<Addons>("/marketplace/addons", { limit: 1 });
+  if (error && !data) return <Failure error={error} retry={reload} />;
+  return (
+    <>
+      <PageHeader title={t("Sources")} about={t("Where this site looks for plugins. Sources are set in hotbay.toml or the environment.")} />
+      {!data || !status.data ? <Skeleton height={140} radius={12} /> : (
+        <Stack gap="lg">
+          <SimpleGrid cols={{ base: 1, xs: 3 }}>
+            <StatCard label={t("Source")} value={data.source === "remote" ? t("Repository") : t("Local folder")} icon="ServerStackIcon" />
+            <StatCard label={t("Plugins")} value={data.total} icon="PuzzlePieceIcon" />
+            <StatCard label={t("Workers")} value={status.data.workers.length} icon="CubeIcon" />
+          </SimpleGrid>
+          {data.problems.map((problem) => <Alert key={JSON.stringify(problem)} color="yellow" title={problem.file ?? t("A source has a problem")}>{problem.detail ?? [problem.field, problem.rule].filter(Boolean).join(": ")} {problem.mend}</Alert>)}
+          <Card withBorder padding="lg"><Group gap="xl">{Object.entries(status.data.versions).map(([name, value]) => <Text key={name} size="sm"><Text span c="dimmed" tt="capitalize">{name}</Text> {value}</Text>)}</Group></Card>
+        </Stack>
+      )}
+    </>
+  );
+}
