@@ -806,8 +806,9 @@ def test_a_failing_undo_does_not_hide_why_the_step_failed(
     shop(packages, "2.0.0", backend="1 / 0\n")
     with monkeypatch.context() as patch:
         patch.setattr(Shelve, "undo", stuck)
-        with pytest.raises(ActivationFailed, match="ZeroDivisionError"):
+        with pytest.raises(ActivationFailed, match="ZeroDivisionError") as caught:
             run(host, Kind.INSTALL)
+        assert caught.value.detail["undone"] is False
         assert len(journal.cut_off(host.store)) == 1
     assert host.applier.recover_at_start() == [1]
     assert host.store.all_live() == {}
