@@ -11,6 +11,7 @@ import pytest
 
 from console.desks import Desk, opened, until
 from hotbay.budget import ACTOR, Budgets
+from hotbay.confirm import Confirmations
 from hotbay.readings import Rate, error_rate
 from hotbay.settings import Settings
 
@@ -174,3 +175,14 @@ def test_a_worker_judges_by_itself(tmp_path: Path) -> None:
         ask(desk, "boom", 8)
         until(lambda: "requests failed" in desk.get("/installed")["addons"][0]["problem"])
         assert version(desk) == 404
+
+
+def test_what_is_not_confirmed_is_left_to_who_reverts_it(desk: Desk) -> None:
+    offer(desk, "2.0.0")
+    desk.post("/upgrade/notes", {"confirm_within": "10m"})
+    ask(desk, "boom", 12)
+    judge = budgets(desk)
+    assert judge.judge() == []
+    confirmations = Confirmations(judge.settings, judge.store, judge.workers, judge.applier)
+    assert "12 of 12 requests failed" in confirmations.look()[0]
+    assert version(desk) == "1.0.0"

@@ -41,6 +41,7 @@ all_plans = st.builds(
     reads=st.lists(names, max_size=3).map(tuple),
     added=st.dictionaries(names, st.lists(names, max_size=3), max_size=2),
     findings=st.lists(st.dictionaries(names, values, max_size=3), max_size=2).map(tuple),
+    reason=names,
 )
 
 
@@ -273,6 +274,9 @@ def whole() -> dict[str, Plan]:
         },
         "uninstall without tables": plans.uninstall(live(), DataPolicy.PURGE, [], ["one"]),
         "uninstall without a backup": plans.uninstall(live(), DataPolicy.PURGE, ["shop_items"], [], backup=False),
+        "uninstall of what nobody confirmed": plans.uninstall(
+            live(), DataPolicy.EXPORT, ["shop_items"], ["one"], reason="nobody did"
+        ),
         "backup": plans.back_up(live()),
         "restore": plans.restore(live(), BACKUP_ROWS, migrations=["0002_b"], expand={"x": 1}),
         "install with pages, to be confirmed": plans.bring(

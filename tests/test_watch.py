@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from engine import Engine
+from hotbay.confirm import confirm
 from hotbay.model import Kind, State
 from hotbay.package import pack
 from hotbay.watch import Registrar, Watch
@@ -211,6 +212,20 @@ async def test_broken_content_is_refused_once_and_tried_again_when_it_changed(
     assert looks(registrar, 5) == ["upgrade shop"]
     assert engine.host.store.all_refusals() == {}
     assert file.read_text() == hello(version="mended"), "the author's file is left as it was written"
+
+
+async def test_a_folder_that_changes_while_something_is_to_be_confirmed_is_tried_again_after_that(
+    engine: Engine, registrar: Registrar, plugins: Path
+) -> None:
+    await engine.install()
+    await engine.run(Kind.UPGRADE, file=engine.archive("shop", "2.0.0"), confirm_within=600.0)
+    assert looks(registrar) == []
+    edit(plugins / "shop" / "backend" / "routes.py", hello("shop", "2.0.0 edited"))
+    assert looks(registrar, 5) == ["refused upgrade shop"]
+    assert "is not confirmed yet" in engine.host.store.all_refusals()["shop"]["problem"]
+    confirm(engine.host.applier, "shop")
+    assert looks(registrar, 5) == ["upgrade shop"]
+    assert engine.host.store.all_refusals() == {}
 
 
 def test_what_was_refused_is_tried_again_after_a_restart(engine: Engine, registrar: Registrar, plugins: Path) -> None:
