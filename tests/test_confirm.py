@@ -233,9 +233,12 @@ def test_a_folder_that_had_to_wait_gets_another_try(host: OfflineHost) -> None:
 
 
 def test_a_revert_that_fails_is_given_up_and_then_it_can_be_confirmed(
-    host: OfflineHost, monkeypatch: pytest.MonkeyPatch
+    host: OfflineHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What it is to go back to is gone: it does not go to something still older instead."""
     monkeypatch.setattr(room, "_AGAIN_SECONDS", 0.0)
+    shop(tmp_path / "packages", "1.0.5")
+    run(host, Kind.UPGRADE, version="1.0.5")
     upgrade(host)
     item = find_confirmation(host.store, "shop")
     assert item is not None
@@ -344,6 +347,8 @@ def test_a_revert_that_is_killed_is_done_once_by_the_next(host: OfflineHost, ver
     assert journal.cut_off(host.store) == []
     reverted = [entry["detail"]["lost"] for entry in host.store.audit_entries() if entry["action"].startswith("revert")]
     assert reverted == [{"shop_items": {"added": 1}}]
+    recovered = [entry["detail"] for entry in host.store.audit_entries() if entry["result"].startswith("recovered")]
+    assert recovered == [{"reason": "nobody confirmed it within 10 min"}]
 
 
 @pytest.mark.parametrize(("when", "state"), [("before", ""), ("after", "pending")])

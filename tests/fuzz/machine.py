@@ -70,6 +70,25 @@ class Machine(RuleBasedStateMachine):
         wanted = model.brought(version, edition, active=model.active) if fits else None
         self._try(Request(Kind.UPGRADE, plugin, file=file), wanted)
 
+    @rule(plugin=plugins, version=versions, confirmed=st.booleans(), keep=st.booleans())
+    def upgrade_on_trial(self, plugin: str, version: str, confirmed: bool, keep: bool) -> None:
+        """An upgrade that is to be confirmed, and a visitor; then it is confirmed, or goes back with the rows."""
+        before = self.world.models[plugin]
+        if not before.installed or version < before.version or (version, "t") == (before.version, before.edition):
+            return
+        rows = Rows.MERGE if keep else Rows.RESTORE
+        file = archive(self.world.folder, plugin, version, edition="t")
+        wish = Request(Kind.UPGRADE, plugin, file=file, confirm_within=60.0, rows=rows)
+        self._try(wish, before.brought(version, "t", active=before.active))
+        self.visit(plugin, 0)
+        self._begin(plugin, before)
+        Machine.done["confirmed" if confirmed else "went back unconfirmed"] += 1
+        self.world.wait_for_confirmation(plugin, confirmed=confirmed)
+        after = self.world.models[plugin]
+        back = after.brought(before.version, before.edition, active=before.active)
+        gone = replace(back, rows=list(after.rows if keep else before.rows))
+        self._end(plugin, after if confirmed else gone)
+
     @rule(plugin=plugins, rows=st.sampled_from((Rows.RESTORE, Rows.KEEP)), accept=st.booleans())
     def rollback(self, plugin: str, rows: Rows, accept: bool) -> None:
         """To what the plan says, which must have run here; with the rows of a moment when it was left, or as they are.

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from fuzz.model import Plugin
 from fuzz.packages import PLUGINS
 from hotbay import journal
 from hotbay.apply import Outcome
+from hotbay.confirm import Confirmations, confirm
 from hotbay.draft import Request
 from hotbay.model import Kind
+from hotbay.moments import moment
 from hotbay.offline import open_host
 from hotbay.settings import Settings
 from hotbay.watch import Registrar
@@ -99,6 +102,16 @@ class World:
     def plan(self, request: Request) -> Any:
         """What the operation would do."""
         return self.run(asyncio.to_thread(self.engine.host.applier.plan, request))
+
+    def wait_for_confirmation(self, plugin: str, *, confirmed: bool) -> None:
+        """Somebody confirms what is to be confirmed, or nobody; then its time is over."""
+        applier = self.engine.host.applier
+        if confirmed:
+            self.run(asyncio.to_thread(confirm, applier, plugin))
+        now = moment()
+        late = replace(now, wall=now.wall + 60.0, up=now.up + 60.0)
+        judge = Confirmations(applier.settings, applier.store, applier.workers, lambda: applier, lambda: late)
+        assert len(self.run(asyncio.to_thread(judge.look))) == (0 if confirmed else 1)
 
     def look(self) -> list[str]:
         """What the plugins folder's watcher does until it finds nothing more."""
