@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine import Engine, Worker
-from engine_host import TWO, die, elsewhere, opened, operate_and_die, query, run, shop, tables
+from engine_host import ITEMS, ROW, TWO, die, elsewhere, opened, operate_and_die, query, run, shop, tables
 from hotbay import confirm as room
 from hotbay import journal, store
 from hotbay.confirm import Confirmations, Confirmer, confirm
@@ -139,6 +139,17 @@ def test_an_upgrade_without_rows_goes_back(tmp_path: Path) -> None:
         upgrade(host)
         judge(host, MINUTES + 1).look()
         assert shown(host)[:2] == ("1.0.0", "reverted")
+
+
+def test_what_a_contract_script_took_away_comes_back(host: OfflineHost, tmp_path: Path) -> None:
+    before = tables(host.settings.database_path)
+    scripts = {"0001_initial.up": ITEMS + ROW, "0002_label.up": "ALTER TABLE shop_items ADD COLUMN label TEXT;\n"}
+    scripts["0002_label.contract"] = "ALTER TABLE shop_items DROP COLUMN name;\n"
+    shop(tmp_path / "packages", "1.2.0", migrations=scripts)
+    run(host, Kind.UPGRADE, version="1.2.0", confirm_within=MINUTES)
+    assert [row[1] for row in query(host, "PRAGMA table_info(shop_items)")] == ["id", "label"]
+    judge(host, MINUTES + 1).look()
+    assert (shown(host)[:2], tables(host.settings.database_path)) == (("1.0.0", "reverted"), before)
 
 
 def test_an_install_that_nobody_confirms_is_uninstalled_and_its_rows_are_kept(tmp_path: Path) -> None:
