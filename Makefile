@@ -34,7 +34,7 @@ console: $(STAMP)  ## build the console anew when its sources changed
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 
 # The TypeScript compiler comes with the console's build; a checkout whose console is up to date may lack it.
-console/node_modules/.hotbay: console/package-lock.json $(STAMP)
+console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	@test -e $@ || rm -f src/hotbay/console/static/.built
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
