@@ -1,9 +1,10 @@
-"""The billing host with two workers, served for real, and a package that brings pages, a menu entry and a widget."""
+"""The billing host with two workers, served for real, with the chatbot and a package for these tests to install."""
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -18,32 +19,34 @@ import httpx
 
 from hotbay.package import pack
 
-BILLING = Path(__file__).parents[2] / "examples" / "billing"
+ROOT = Path(__file__).parents[2]
+BILLING = ROOT / "examples" / "billing"
+PLUGIN = "live_notes"
 PASSWORD = "correct horse"
 ADMIN, CUSTOMER = "admin@example.com", "customer@example.com"
 API = "/api/v1"
 
 CONFIG = """
     export const AddonConfig = {
-      routes: [{ path: '/support/chats', component: () => import('./pages/ChatsPage'), requireAdmin: true }],
-      components: { AIChatBot: () => import('./components/AIChatBot') },
+      routes: [{ path: '/support/notes', component: () => import('./pages/NotesPage'), requireAdmin: true }],
+      components: { NotesWidget: () => import('./components/NotesWidget') },
       navigationItems: [
-        { parent: 'Support', name: 'Live Chats', href: '/support/chats', icon: 'ChatBubbleLeftRightIcon' },
+        { parent: 'Support', name: 'Live Notes', href: '/support/notes', icon: 'ChatBubbleLeftRightIcon' },
       ],
-      widgets: [{ slot: 'homepage.widgets', component: 'AIChatBot' }],
-      commands: [{ id: 'chats', title: 'Answer chats', href: '/support/chats' }],
+      widgets: [{ slot: 'homepage.widgets', component: 'NotesWidget' }],
+      commands: [{ id: 'notes', title: 'Answer notes', href: '/support/notes' }],
     };
 """
 PAGE = """
     import { useHotState } from '@hotbay/sdk';
     import { PageHeader, TextInput } from '@hotbay/ui';
 
-    export default function ChatsPage({ plugin }) {
+    export default function NotesPage({ plugin }) {
       const [text, setText] = useHotState('draft', '');
       if (text === 'crash') throw new Error('the page broke');
       return (
         <>
-          <PageHeader title="Live Chats" about={`Version ${plugin.version}`} />
+          <PageHeader title="Live Notes" about={`Version ${plugin.version}`} />
           <TextInput label="Answer" value={text} onChange={(event) => setText(event.currentTarget.value)} />
         </>
       );
@@ -51,47 +54,47 @@ PAGE = """
 """
 WIDGET = """
     import './widget.css';
-    export default function AIChatBot() {
-      return <button type="button" className="chat-bubble">Chat with us</button>;
+    export default function NotesWidget() {
+      return <button type="button" className="note-bubble">Write a note</button>;
     }
 """
 ROUTES = """
     from fastapi import APIRouter
 
-    router = APIRouter(prefix="/chat")
+    router = APIRouter(prefix="/notes")
 
 
-    @router.get("/bot")
-    def bot():
-        return {"name": "bot"}
+    @router.get("/all")
+    def every():
+        return []
 """
 
 
 def tree(folder: Path, version: str) -> Path:
     """The package's folder."""
     manifest = {
-        "id": "ai_chatbot",
-        "name": "AI Chatbot",
+        "id": "live_notes",
+        "name": "Live Notes",
         "version": version,
-        "description": "Customer support chat",
+        "description": "Notes on what customers say",
         "author": "Test",
         "category": "communication",
         "price": 0,
-        "icon": "🤖",
+        "icon": "PencilSquareIcon",
         "changelog": f"{version}: better",
-        "backend": {"routes": ["/api/v1/chat/*"]},
-        "frontend": {"routes": ["/support/chats"], "components": ["AIChatBot"]},
+        "backend": {"routes": ["/api/v1/notes/*"]},
+        "frontend": {"routes": ["/support/notes"], "components": ["NotesWidget"]},
         "permissions": ["api.register_routes"],
     }
     files = {
         "metadata.json": json.dumps(manifest),
-        "README.md": "# AI Chatbot\n\nAnswers *customers*.\n",
+        "README.md": "# Live Notes\n\nNotes on *customers*.\n",
         "backend/__init__.py": "",
         "backend/routes.py": dedent(ROUTES),
         "frontend/addon.config.ts": dedent(CONFIG),
-        "frontend/pages/ChatsPage.tsx": dedent(PAGE),
-        "frontend/components/AIChatBot.tsx": dedent(WIDGET),
-        "frontend/components/widget.css": ".chat-bubble { position: fixed; right: 24px; bottom: 24px }",
+        "frontend/pages/NotesPage.tsx": dedent(PAGE),
+        "frontend/components/NotesWidget.tsx": dedent(WIDGET),
+        "frontend/components/widget.css": ".note-bubble { position: fixed; right: 24px; bottom: 24px }",
     }
     for name, text in files.items():
         path = folder / name
@@ -109,18 +112,19 @@ class Site:
     client: httpx.Client
 
     def remove(self) -> None:
-        """Leave nothing of the plugin for the next test."""
-        if self.client.get(f"{API}/marketplace/addons/ai_chatbot").json()["installed"]:
-            self.client.delete(f"{API}/marketplace/uninstall/ai_chatbot", params={"data": "purge"}).raise_for_status()
+        """Leave no plugin for the next test."""
+        for row in self.client.get(f"{API}/marketplace/installed").json()["addons"]:
+            path = f"{API}/marketplace/uninstall/{row['id']}"
+            self.client.delete(path, params={"data": "purge"}).raise_for_status()
 
     def install(self, version: str = "1.0.0") -> None:
         """Install behind the browser's back."""
-        body = {"addon_id": "ai_chatbot", "version": version}
+        body = {"addon_id": PLUGIN, "version": version}
         self.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
 
     def upgrade(self) -> None:
         """To the highest version."""
-        self.client.post(f"{API}/marketplace/upgrade/ai_chatbot", json={}).raise_for_status()
+        self.client.post(f"{API}/marketplace/upgrade/{PLUGIN}", json={}).raise_for_status()
 
 
 def free_port() -> int:
@@ -133,7 +137,8 @@ def free_port() -> int:
 def served(folder: Path) -> Iterator[Site]:
     """Two workers of `examples/billing` under uvicorn."""
     for version in ("1.0.0", "1.1.0"):
-        pack(tree(folder / "trees" / version / "ai_chatbot", version), folder / "modules")
+        pack(tree(folder / "trees" / version / PLUGIN, version), folder / "modules")
+    runpy.run_path(str(ROOT / "plugins" / "build.py"))["build_all"](folder / "modules")
     port = free_port()
     environment = os.environ | {
         "DEMO_PASSWORD": PASSWORD,

@@ -16,9 +16,9 @@ PAGES = {
     "/invoices": "Invoices",
     "/payments": "Payments",
     "/marketplace": "Marketplace",
-    "/marketplace/ai_chatbot": "AI Chatbot",
+    "/marketplace/live_notes": "Live Notes",
     "/plugins": "Installed plugins",
-    "/plugins/ai_chatbot": "AI Chatbot",
+    "/plugins/live_notes": "Live Notes",
     "/operations": "Operations",
     "/audit": "Audit",
     "/health": "Health",
@@ -38,7 +38,7 @@ def test_every_page_of_an_administrator(site: Site, admin: Visitor) -> None:
 def test_an_operation_with_its_steps(site: Site, admin: Visitor) -> None:
     site.install("1.1.0")
     page = admin.tab("/operations")
-    page.get_by_role("link", name="install ai_chatbot 1.1.0").first.click()
+    page.get_by_role("link", name="install live_notes 1.1.0").first.click()
     expect(page.get_by_text("serve 1.1.0 in every worker")).to_be_visible()
 
 
@@ -47,7 +47,7 @@ def test_no_page_is_wider_than_a_phone(site: Site, chromium: Browser, visitors: 
     phone = new_visitor(site, chromium, visitors, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     phone.login()
     page = phone.tab("/")
-    for path in ("/", "/dashboard", "/marketplace", "/marketplace/ai_chatbot", "/operations"):
+    for path in ("/", "/dashboard", "/marketplace", "/marketplace/live_notes", "/operations"):
         page.goto(site.url + path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
