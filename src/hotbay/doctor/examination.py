@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hotbay.doctor import folders, former, ground, images, keepsakes, plugins, processes, receipts
+from hotbay.doctor import folders, former, frontends, ground, images, keepsakes, plugins, processes, receipts
 from hotbay.doctor.finding import ERROR, Finding, Findings, Patient
 from hotbay.settings import Settings
 
@@ -13,6 +13,7 @@ _FIRST = (ground.folders_writable, ground.disk, ground.database, ground.local_pa
 _OF_ROWS = (
     *(plugins.open_operations, plugins.owed_contracts, plugins.serving, plugins.unloading, plugins.stray_rows),
     *(images.images, folders.folders, images.leftovers, folders.registry_file),
+    *(frontends.frontends, frontends.strays),
     *(former.missing_tables, former.left_behind, keepsakes.backups, keepsakes.exports, keepsakes.logs),
     *(receipts.chain, receipts.orphaned),
     *(processes.workers, processes.secrets),

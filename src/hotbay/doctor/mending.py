@@ -10,7 +10,7 @@ from typing import Any
 from hotbay import store
 from hotbay.doctor.examination import examine
 from hotbay.doctor.finding import Finding, Surgeon
-from hotbay.errors import HotbayError, NotFound, Refused, StorageError
+from hotbay.errors import HotbayError, NotFound, Refused, StateError
 from hotbay.mishap import explain
 
 log = logging.getLogger("hotbay.doctor")
@@ -86,11 +86,18 @@ def _mend(surgeon: Surgeon, found: Iterable[Finding], made: Mended) -> None:
         try:
             made.done[item.id] = item.cure(surgeon)
             _audit(surgeon, item, "done", {"said": made.done[item.id]})
-        except (HotbayError, OSError) as error:
-            refused = error if isinstance(error, HotbayError) else explain(error) or StorageError(str(error))
+        except Exception as error:
+            refused = _as_hotbay(error)
             made.failed[item.id] = refused
-            log.error("%s can't be mended: %s", item.id, refused)
+            log.exception("%s can't be mended", item.id)
             _audit(surgeon, item, f"failed: {refused.code}", {"error": refused.to_json()})
+
+
+def _as_hotbay(error: Exception) -> HotbayError:
+    """What is mended may be anything: one thing that nobody thought of must not keep the rest from being mended."""
+    if isinstance(error, HotbayError):
+        return error
+    return explain(error) or StateError(f"{type(error).__name__}: {error}", mend="see the log")
 
 
 def _audit(surgeon: Surgeon, item: Finding, result: str, detail: dict[str, Any]) -> None:
