@@ -109,15 +109,19 @@ def test_what_runs_and_what_waits_for_its_receipt_stays(host: OfflineHost) -> No
     assert seen(host) == ([6, number], [6], [6, number])
 
 
-def test_an_older_one_that_never_got_a_receipt_goes_with_the_others(host: OfflineHost) -> None:
+def test_an_older_one_that_never_got_a_receipt_goes_with_the_others_unless_it_runs(host: OfflineHost) -> None:
     with closing(sqlite3.connect(host.settings.database_path)) as connection, connection:
         connection.execute("UPDATE hotbay_steps SET operation = 0 WHERE operation = 1 AND seq = 0")
         connection.execute(
             "INSERT INTO hotbay_operations SELECT 0, kind, plugin, actor, state, switched, plan, result, error, pid, "
             "created_at, finished_at FROM hotbay_operations WHERE id = 1"
         )
+        connection.execute(
+            "INSERT INTO hotbay_operations SELECT -1, kind, plugin, actor, 'running', switched, plan, "
+            "result, error, pid, created_at, finished_at FROM hotbay_operations WHERE id = 1"
+        )
     assert prune(host, most=4) == 2
-    assert seen(host) == ([3, 4, 5, 6], [3, 4, 5, 6], [3, 4, 5, 6])
+    assert seen(host) == ([-1, 3, 4, 5, 6], [3, 4, 5, 6], [3, 4, 5, 6])
 
 
 def test_a_beginning_that_somebody_cut_off_is_not_taken_for_pruned(host: OfflineHost) -> None:
