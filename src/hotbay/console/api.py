@@ -38,7 +38,7 @@ class Api:
         self.app = _application(hotbay, self.runner)
         self._token = hotbay.settings.metrics_token.get_secret_value()
         self._check = build_check(hotbay.admin, hotbay.app)
-        viewers = Viewers(hotbay, self._check, build_check(hotbay.user, hotbay.app))
+        viewers = Viewers(self._check, build_check(hotbay.user, hotbay.app))
         self._public = PublicRegistry(hotbay, viewers)
 
     def owns(self, path: str) -> bool:

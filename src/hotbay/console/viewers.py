@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
 
@@ -10,15 +10,11 @@ from hotbay.console.auth import Check
 from hotbay.errors import HotbayError
 from hotbay.frontend.snapshot import ADMIN, USER, Viewer
 
-if TYPE_CHECKING:
-    from hotbay.asgi import Hotbay
-
 
 class Viewers:
     """Asks the host's own checks: first for administrators, then for anybody who is signed in."""
 
-    def __init__(self, hotbay: Hotbay, admin: Check, user: Check) -> None:
-        self._hotbay = hotbay
+    def __init__(self, admin: Check, user: Check) -> None:
         self._checks = ((ADMIN, admin), (USER, user))
 
     async def who(self, scope: dict[str, Any], receive: Any) -> Viewer:
