@@ -792,9 +792,9 @@ def test_a_failure_right_of_the_switch_is_finished_by_the_next_operation(
     assert "undone" not in caught.value.mend
     assert host.store.get_live("shop").active
     assert not (host.settings.plugins / "shop").exists()
-    assert host.applier.recover_at_start() == [1]
-    assert version_files(host) == "1.1.0"
-    assert journal.get_operation(host.store, 1)["state"] == journal.DONE
+    run(host, Kind.DEACTIVATE)
+    assert version_files(host, active=False) == "1.1.0"
+    assert [journal.get_operation(host.store, number)["state"] for number in (1, 2)] == [journal.DONE] * 2
 
 
 def test_a_failing_undo_does_not_hide_why_the_step_failed(

@@ -156,6 +156,17 @@ def test_what_does_not_fit_is_refused() -> None:
     assert caught.value.detail["unchanged"] is True
 
 
+def test_versions_are_numbers_not_texts() -> None:
+    assert plans.bring(Kind.UPGRADE, target("1.10.0"), live(version="1.9.0")).title == "upgrade shop 1.9.0 → 1.10.0"
+    with pytest.raises(Refused, match=r"1\.9\.0 is older than 1\.10\.0"):
+        plans.bring(Kind.UPGRADE, target("1.9.0"), live(version="1.10.0"))
+
+
+def test_one_that_rests_is_not_switched_from() -> None:
+    plan = plans.bring(Kind.ROLLBACK, target(), live(state=State.INACTIVE))
+    assert "serve 2.0.0 in every worker" in str(plan)
+
+
 def test_the_same_version_with_other_content_is_an_upgrade() -> None:
     plan = plans.bring(Kind.UPGRADE, target("1.0.0"), live(image="other"))
     assert plan.title == "upgrade shop 1.0.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from hotbay.model import Contributions, DataPolicy, Kind, Route
 from hotbay.offline import OfflineHost
 from hotbay.presence import Fifo, Status
 from hotbay.steps import STEPS, as_error, judge_prepared
+from hotbay.suspects import Suspects
 
 
 @pytest.fixture
@@ -182,6 +184,19 @@ def test_a_worker_that_is_ready_tells_what_it_found(host: OfflineHost) -> None:
         assert host.store.all_candidates() == {}
 
 
+def test_a_start_that_succeeds_forgets_what_was_held_against_the_image(host: OfflineHost) -> None:
+    suspects = Suspects(host.settings.loading)
+    with worker(host, ready), prepared(host, Kind.UPGRADE) as bench:
+        do(bench, "stage")
+        assert bench.row is not None
+        image = bench.row.image
+        with pytest.raises(ActivationFailed), suspects.loading("shop", "1.1.0", image):
+            raise ActivationFailed("it hangs", hung=True)
+        assert suspects.of(image) is not None
+        do(bench, "start")
+        assert suspects.of(image) is None
+
+
 def test_a_first_starts_folder_goes_when_the_workers_have_let_go(host: OfflineHost) -> None:
     run(host, Kind.UNINSTALL, data=DataPolicy.PURGE)
     own, asked = host.settings.data / "shop", list[int]()
@@ -227,7 +242,8 @@ def test_hold_waits_until_the_requests_have_drained(host: OfflineHost) -> None:
         if candidate is None:
             return {}
         began.append(0)
-        return {"drained": candidate["operation"]} if len(began) > 10 else {}
+        # Before that it still says what it drained for an older operation.
+        return {"drained": candidate["operation"] if len(began) > 10 else candidate["operation"] - 1}
 
     with worker(host, draining), prepared(host, Kind.UNINSTALL) as bench:
         assert do(bench, "hold") == {"done": ["w-1"], "late": []}
@@ -235,6 +251,21 @@ def test_hold_waits_until_the_requests_have_drained(host: OfflineHost) -> None:
         assert host.store.all_candidates()["shop"] == {"verb": "hold", "operation": bench.operation}
         STEPS["hold"].undo(bench, {})
         assert host.store.all_candidates() == {}
+
+
+@pytest.mark.parametrize("verb", ["shelve", "stage"])
+def test_an_undo_waits_for_the_disk(host: OfflineHost, verb: str) -> None:
+    """What still writes in a thread would write anew what was just deleted."""
+    ended: list[int] = []
+
+    def slow() -> None:
+        time.sleep(0.1)
+        ended.append(1)
+
+    with prepared(host, Kind.UPGRADE) as bench:
+        bench.later(slow)
+        STEPS[verb].undo(bench, {})
+        assert ended == [1]
 
 
 def test_hold_does_not_wait_for_one_who_does_not_look(host: OfflineHost) -> None:
