@@ -73,7 +73,9 @@ class Contract:
         forget_owed(connection, bench.plugin)
 
     def _owe(self, bench: Bench, params: Record, problem: str, *, late: bool) -> Record:
-        debt = {"operation": bench.operation, "image": params["image"], "problem": problem, "late": late}
+        # With its plan: the journal may have forgotten the operation when this is tried again.
+        plan = bench.plan.to_json()
+        debt = {"operation": bench.operation, "image": params["image"], "problem": problem, "late": late, "plan": plan}
         with bench.store.write() as connection:
             note_owed(connection, bench.plugin, debt)
         log.warning("contract scripts of %s are owed: %s", bench.plugin, problem)
@@ -86,7 +88,7 @@ class Contract:
 
 
 def all_owed(registry: Store) -> dict[str, Debt]:
-    """By plugin: the `operation` whose contract scripts have not run, of which `image`, and why."""
+    """By plugin: the `operation` whose contract scripts have not run, its `plan` and `image`, and why."""
     found: dict[str, Debt] = registry.get_meta(OWED, {})
     return found
 

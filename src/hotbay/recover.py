@@ -17,7 +17,7 @@ from hotbay.aside import settle_aside
 from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
-from hotbay.contract import all_owed, forget_owed
+from hotbay.contract import Debt, all_owed, forget_owed
 from hotbay.documents import Documents
 from hotbay.dress import in_use
 from hotbay.errors import HotbayError, StateError, StorageError
@@ -146,12 +146,11 @@ def settle(writer: Writer, *, every: bool) -> None:
             with writer.store.write() as connection:
                 forget_owed(connection, plugin)
         elif plugin not in busy and (every or debt["late"]):
-            _settle(writer, live, debt["operation"])
+            _settle(writer, live, debt)
 
 
-def _settle(writer: Writer, live: Live, number: int) -> None:
-    operation = journal.get_operation(writer.store, number)
-    plan = Plan.from_json(operation["plan"])
+def _settle(writer: Writer, live: Live, debt: Debt) -> None:
+    plan, number = Plan.from_json(debt["plan"]), debt["operation"]
     step = next(step for step in plan.steps if step.verb == "contract")
     try:
         record = STEPS[step.verb].do(writer.bench(plan, number, live, live), {**step.params, "patience": 0.0})
@@ -162,7 +161,7 @@ def _settle(writer: Writer, live: Live, number: int) -> None:
         with writer.store.write() as connection:
             names = {"plugin": live.plugin, "before": live.version, "after": live.version}
             store.add_audit(
-                connection, actor=operation["actor"], action="contract", result="done", operation=number,
+                connection, actor="recovery", action="contract", result="done", operation=number,
                 detail=record, **names,
             )  # fmt: skip
 
