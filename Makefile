@@ -57,6 +57,7 @@ soak: $(STAMP)   ## random operations, kills and requests against a model, for M
 	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60) --json
 
 torture: $(STAMP)  ## kill -9 at every effect of every operation, about half an hour
+	HOTBAY_KILLS=50 $(BIN)/python -m pytest -q -s tests/system/test_random_kills.py
 	$(BIN)/python benchmarks/torture.py --json
 
 mutate: $(STAMP) ## which changes of MODULE (serve) no test notices; docs/mutation.md
