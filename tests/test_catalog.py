@@ -11,9 +11,9 @@ from hotbay.catalog import Catalog
 from hotbay.errors import InvalidConfig, SourceError
 from hotbay.model import State
 from hotbay.package import pack
-from hotbay.serve import Claim
 from hotbay.settings import load
 from hotbay.source import LocalSource, RemoteSource
+from hotbay.table import Claim
 from rows import live, plugin_folder
 
 

@@ -20,7 +20,8 @@ from starlette.routing import compile_path
 from hotbay.beacon import Beacon
 from hotbay.errors import ActivationFailed, BeingChanged
 from hotbay.model import Contributions
-from hotbay.serve import Claim, Dispatcher, Serving, Table, path_regex, route_path
+from hotbay.serve import Dispatcher, Serving
+from hotbay.table import Claim, Table, path_regex, route_path
 from plugs import client, until
 from rows import live
 

@@ -46,10 +46,10 @@ from hotbay.pools import limit_pools
 from hotbay.presence import Workers
 from hotbay.rescue import keep_rescuing
 from hotbay.rubbish import clear_rubbish
-from hotbay.serve import Claim, route_path
 from hotbay.settings import Settings
 from hotbay.stalls import Stalls
 from hotbay.store import Store
+from hotbay.table import Claim, route_path
 from hotbay.vault import Vault
 from hotbay.verdict import pronounce
 from hotbay.watch import Watch

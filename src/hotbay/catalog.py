@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from hotbay.errors import HotbayError, InvalidConfig
 from hotbay.model import Live
-from hotbay.serve import Claim
 from hotbay.settings import Settings
 from hotbay.source import LocalSource, Offer, RemoteSource, Source
+from hotbay.table import Claim
 from hotbay_sdk.manifest import Manifest, ManifestError, parse
 
 log = logging.getLogger("hotbay.catalog")

@@ -34,11 +34,12 @@ from hotbay.model import Live
 from hotbay.passages import Passages
 from hotbay.presence import MARK, TELL, Fifo, Status, Workers, resident
 from hotbay.resolve import overlap, route_conflicts
-from hotbay.serve import Claim, Dispatcher, Serving, Table
+from hotbay.serve import Dispatcher, Serving
 from hotbay.settings import Settings
 from hotbay.stalls import Stalls
 from hotbay.store import Changes, Store, version_of
 from hotbay.suspects import Suspects, killer
+from hotbay.table import Claim, Table
 from hotbay.timing import timed
 from hotbay.turns import Turns, one_first
 from hotbay_sdk.manifest import Manifest, parse

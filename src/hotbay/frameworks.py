@@ -71,7 +71,7 @@ class FrameworkHost:
         elif self._starlette:
             raise HTTPException(404)
         else:
-            from hotbay.serve import respond_json
+            from hotbay.answers import respond_json
 
             await respond_json(send, 404, {"status": 404, "code": "not-found", "detail": "Not Found"})
 

@@ -1,4 +1,4 @@
-"""The table, the pointer, hold and drain: which generation answers a request, and how a generation is left.
+"""The pointer, hold and drain: which generation answers a request, and how a generation is left.
 
 All of this runs on one worker's event loop. Between looking a path up and counting the request in there is no `await`,
 so a request sees exactly one generation from its first byte to its last.
@@ -7,151 +7,27 @@ so a request sees exactly one generation from its first byte to its last.
 from __future__ import annotations
 
 import asyncio
-import html
-import json
 import logging
-import random
-import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from itertools import count
+from contextvars import Token
 from time import perf_counter_ns
 from typing import Any
 
-from hotbay.activate import App, Generation, Message, Receive, Scope, Send
+from hotbay.activate import App, Generation, Receive, Scope, Send
+from hotbay.answers import absent, give_up, respond_json
 from hotbay.beacon import Beacon
 from hotbay.errors import ActivationFailed, BeingChanged, HotbayError
+from hotbay.flight import Flight, aboard
 from hotbay.meter import Meter
 from hotbay.model import Live
+from hotbay.table import Table, route_path
 
 log = logging.getLogger("hotbay.serve")
-_PARAMETER = re.compile(r"{[^}:]+(?::([^}]+))?}")
-_CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "uuid": "[0-9a-fA-F-]{32,36}"}
 _RETRY_SECONDS = 5.0
-_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_numbers = count(1)
-# The flights in which the running code is, the outermost first. Numbers, because a task or a timer keeps the context
-# in which it was made, and would keep the generation as well.
-_aboard: ContextVar[tuple[int, ...]] = ContextVar("hotbay_aboard", default=())
-
-
-async def _nothing() -> None:
-    """What a message comes to after the end."""
-
-
-class Flight:
-    """One request, connection, job or call (of a listener, a filter, a service) that a generation is working on."""
-
-    __slots__ = (
-        "_began",
-        "_head",
-        "_last",
-        "_meter",
-        "_send",
-        "cut",
-        "ended",
-        "failed",
-        "finished",
-        "kind",
-        "number",
-        "task",
-    )
-
-    def __init__(self, kind: str, send: Send | None = None, meter: Meter | None = None, began: int = 0) -> None:
-        self.kind = kind
-        self.number = next(_numbers)
-        self.task = asyncio.current_task()
-        self.finished = self.ended = self.failed = self.cut = False
-        self._head: Message | None = None
-        self._last: Message | None = None
-        self._send = send
-        self._meter = meter
-        self._began = began or perf_counter_ns()
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Pass a message on, and remember how far the answer is. Not `async`: it costs a coroutine a message less."""
-        if self.ended or self._send is None:
-            return _nothing()
-        kind = message["type"]
-        if kind == "http.response.body":
-            if message.get("more_body"):
-                self._last = message
-            else:
-                self.finished = True
-        elif kind == "http.response.start":
-            self._head = message
-            if self._meter is not None:
-                self._meter.answered(self._began)
-            if message["status"] >= 500 and not self.failed:
-                self.fail("status")
-        elif kind == "websocket.accept":
-            self._head = message
-            if self._meter is not None:
-                self._meter.accepted()
-        elif kind == "websocket.close":
-            self.finished = True
-        return self._send(message)
-
-    @property
-    def started(self) -> bool:
-        """True when the head of the answer is out, or the WebSocket accepted."""
-        return self._head is not None
-
-    def fail(self, kind: str) -> None:
-        """Count this as a failure, once."""
-        if not self.failed and self._meter is not None:
-            self._meter.fail(kind)
-        self.failed = True
-
-    async def end(self) -> None:
-        """Close politely: a WebSocket with 1012 (service restart), an event stream with its end; then cancel the work.
-
-        Another answer that is under way is broken off (`cut`): an end would tell the client that it has all of it.
-        """
-        if self._send is not None and not self.finished:
-            with suppress(Exception):
-                async with asyncio.timeout(1.0):
-                    await self._farewell()
-        self.ended = True
-        if self.task is not None:
-            self.task.cancel("drain deadline")
-
-    def was_ended(self) -> bool:
-        """After a cancellation: True when `end` alone asked for it. The task goes on then as if it had not been."""
-        if not self.ended or self.task is None:
-            return False
-        return not self.task.uncancel()
-
-    async def _farewell(self) -> None:
-        if self.kind == "websocket":
-            if not self.started:
-                self.fail("drained")
-            await self.send({"type": "websocket.close", "code": 1012, "reason": "the plugin was changed"})
-        elif self._head is not None and is_event_stream(self._head):
-            await self.send({"type": "http.response.body", "body": self._hint(), "more_body": False})
-        elif self.started:
-            self.cut = True
-            self.fail("cut")
-        else:
-            self.fail("drained")
-            problem = {"status": 503, "code": "drained", "detail": "the plugin was changed; please ask again"}
-            await respond_json(self.send, 503, problem, retry_after=1)
-
-    def _hint(self) -> bytes:
-        """When to come back, where it can be said: between two events. Not all clients at once."""
-        sent = b"" if self._last is None else bytes(self._last.get("body", b""))
-        return b"retry: %d\n\n" % random.randint(250, 1250) if sent.endswith(_EVENT_ENDS) else b""  # noqa: S311
-
-
-def is_event_stream(head: Message) -> bool:
-    """True for the head of server-sent events whose text is not encoded."""
-    headers = {bytes(name).lower(): bytes(value) for name, value in head.get("headers", ())}
-    return headers.get(b"content-type", b"").startswith(b"text/event-stream") and b"content-encoding" not in headers
 
 
 class Serving:
@@ -219,7 +95,7 @@ class Serving:
         """
         if self._gate is None:
             return False
-        inside = _aboard.get()
+        inside = aboard.get()
         return not any(flight.number in inside and not flight.ended for flight in self.flights)
 
     def hold(self) -> None:
@@ -281,10 +157,10 @@ class Serving:
 
     def _take_off(self, flight: Flight) -> Token[tuple[int, ...]]:
         self.flights.add(flight)
-        return _aboard.set((*_aboard.get(), flight.number))
+        return aboard.set((*aboard.get(), flight.number))
 
     def _land(self, flight: Flight, token: Token[tuple[int, ...]]) -> None:
-        _aboard.reset(token)
+        aboard.reset(token)
         self.flights.discard(flight)
         if not self.flights and self._idle is not None:
             self._idle.set()
@@ -340,85 +216,6 @@ class Serving:
             raise ConnectionAbortedError(f"{self.plugin} failed in the middle of its answer")
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A path that a known plugin would answer if it were active."""
-
-    pattern: str
-    plugin: str
-    name: str
-    how: str
-    page: bool = False
-
-
-class Table:
-    """The immutable map from paths to servings."""
-
-    def __init__(self, servings: Mapping[str, Serving], claims: tuple[Claim, ...] = ()) -> None:
-        self.servings = dict(servings)
-        self._exact: dict[str, Serving] = {}
-        self._below: dict[str, list[tuple[re.Pattern[str], Serving]]] = {}
-        self._claims = [(_claim_regex(claim.pattern), claim) for claim in claims]
-        for serving in self.servings.values():
-            self._add(serving)
-
-    def _add(self, serving: Serving) -> None:
-        found = serving.live.contributions
-        for route in found.routes:
-            if "{" in route.path:
-                self._add_pattern(route.path, path_regex(route.path), serving)
-            else:
-                self._exact[route.path] = serving
-        for mount in found.mounts:
-            base = mount.rstrip("/")
-            self._add_pattern(base + "/", re.compile(re.escape(base) + "(/.*)?$"), serving)
-
-    def _add_pattern(self, path: str, regex: re.Pattern[str], serving: Serving) -> None:
-        fixed = path.partition("{")[0]
-        self._below.setdefault(fixed[: fixed.rfind("/")], []).append((regex, serving))
-
-    def find(self, path: str) -> Serving | None:
-        """Who answers a path."""
-        found = self._exact.get(path)
-        if found is not None:
-            return found
-        base = path
-        while True:
-            for regex, serving in self._below.get(base, ()):
-                if regex.match(path):
-                    return serving
-            if not base:
-                return None
-            base = base[: base.rfind("/")]
-
-    def claimed(self, path: str) -> Claim | None:
-        """The known plugin that would answer a path that nobody answers."""
-        return next((claim for regex, claim in self._claims if regex.match(path)), None)
-
-
-def path_regex(template: str) -> re.Pattern[str]:
-    """The paths of a Starlette path template."""
-    parts, position = [], 0
-    for match in _PARAMETER.finditer(template):
-        parts += [re.escape(template[position : match.start()]), _CONVERTORS.get(match[1] or "", "[^/]+")]
-        position = match.end()
-    return re.compile("".join(parts) + re.escape(template[position:]) + "$")
-
-
-def _claim_regex(pattern: str) -> re.Pattern[str]:
-    if pattern.endswith("/*"):
-        return re.compile(re.escape(pattern[:-2]) + "(/.*)?$")
-    return path_regex(pattern)
-
-
-def route_path(scope: Scope) -> str:
-    """The path below the application's root (ASGI's `root_path`)."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    below = path[len(root) :]
-    return below if root and path.startswith(root) and below[:1] in ("", "/") else path
-
-
 class Dispatcher:
     """The one thing that is mounted in the host. `table` is the pointer: switching is one assignment."""
 
@@ -458,7 +255,7 @@ class Dispatcher:
                 await serving.released(max(0.0, deadline - time.monotonic()))
             if time.monotonic() >= deadline:
                 serving.meter.fail("held")
-                await _give_up(scope, send)
+                await give_up(scope, send)
                 return
         if serving is not None:
             await serving.run(scope, receive, send, began)
@@ -469,54 +266,5 @@ class Dispatcher:
         claim = self.table.claimed(path) if scope["type"] == "http" else None
         if claim is None or (claim.page and self.shows(scope)):
             await otherwise(scope, receive, send)
-        elif claim.page and _accepts_html(scope):
-            await respond(send, 404, _page(claim), "text/html; charset=utf-8")
         else:
-            await respond_json(send, 404, _absence(claim))
-
-
-async def _give_up(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013})
-    else:
-        detail = "the plugin is being changed and that takes longer than requests may wait"
-        await respond_json(send, 503, {"status": 503, "code": "held", "detail": detail}, retry_after=5)
-
-
-def _absence(claim: Claim) -> dict[str, Any]:
-    return {
-        "type": "urn:hotbay:error:plugin-not-active",
-        "title": "Plugin not active",
-        "status": 404,
-        "code": "plugin-not-active",
-        "plugin": claim.plugin,
-        "detail": f"This is part of the plugin {claim.name} ({claim.plugin}), which is not active here.",
-        "mend": claim.how,
-    }
-
-
-def _page(claim: Claim) -> bytes:
-    name, how = html.escape(claim.name), html.escape(claim.how)
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{name} is not installed</title>"
-        f"<main><h1>{name} Addon Not Installed</h1><p>This page belongs to the plugin {name}, which is not active "
-        f"here.</p><p>{how}</p><p><a href='/marketplace'>Go to Marketplace</a></p></main></html>"
-    ).encode()
-
-
-def _accepts_html(scope: Scope) -> bool:
-    return any(name == b"accept" and b"text/html" in value for name, value in scope.get("headers", ()))
-
-
-async def respond(send: Send, status: int, body: bytes, kind: str, retry_after: int = 0) -> None:
-    """Answer an HTTP request."""
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-    if retry_after:
-        headers.append((b"retry-after", str(retry_after).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def respond_json(send: Send, status: int, body: dict[str, Any], retry_after: int = 0) -> None:
-    """Answer with a problem document (RFC 9457)."""
-    await respond(send, status, json.dumps(body).encode(), "application/problem+json", retry_after)
+            await absent(claim, scope, send)

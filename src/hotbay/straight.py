@@ -20,7 +20,7 @@ from starlette.datastructures import URLPath
 from starlette.routing import NoMatchFound, Route, WebSocketRoute, compile_path
 
 from hotbay import model
-from hotbay.serve import route_path
+from hotbay.table import route_path
 
 _SCOPE, _CONTEXT, _ROUTER = "fastapi", "effective_route_context", "included_router"
 _USUAL: tuple[type[Any], ...] = (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)

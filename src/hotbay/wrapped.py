@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 from hotbay.activate import App, Message, Receive, Scope, Send
-from hotbay.serve import respond_json, route_path
+from hotbay.answers import respond_json
+from hotbay.table import route_path
 
 _REPLAY_LIMIT = 1 << 20
 

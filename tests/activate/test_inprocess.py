@@ -276,7 +276,7 @@ async def test_the_manifest_decides_when_it_is_loaded(create: Create, activation
 
 
 APP = """
-    from hotbay.serve import respond_json
+    from hotbay.answers import respond_json
     async def app(scope, receive, send):
         await respond_json(send, 200, {"root": scope["root_path"]})
 """

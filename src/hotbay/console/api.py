@@ -18,7 +18,7 @@ from hotbay.console.registry import PublicRegistry
 from hotbay.console.runner import Runner
 from hotbay.console.viewers import Viewers
 from hotbay.errors import HotbayError
-from hotbay.serve import route_path
+from hotbay.table import route_path
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay

@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from hotbay.activate import Receive, Scope, Send
+from hotbay.answers import respond_json
 from hotbay.console.built import KINDS
 from hotbay.frontend.assets import Assets
-from hotbay.serve import respond_json, route_path
 from hotbay.settings import Settings
+from hotbay.table import route_path
 
 ROOT = "/hotbay/assets/"
 _FOREVER = "public, max-age=31536000, immutable"

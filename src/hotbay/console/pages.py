@@ -10,10 +10,11 @@ from typing import Any
 
 from hotbay._version import __version__
 from hotbay.activate import Receive, Scope, Send
+from hotbay.answers import respond_json
 from hotbay.console.built import Built, File, read_file
 from hotbay.console.own import OwnPages, bundle
-from hotbay.serve import respond_json, route_path
 from hotbay.settings import Settings
+from hotbay.table import route_path
 
 SHELL, OWN = "/hotbay/shell/", "/hotbay/host/"
 _FOREVER = "public, max-age=31536000, immutable"
