@@ -33,7 +33,7 @@ class Worker:
         self.framework = FrameworkHost(None)
         make = context_maker(host.settings, host.store, host.vault, self.follower)
         limits = Limits(host.settings.start_seconds, host.settings.health_seconds)
-        self.follower.runtime = InProcess(self.framework, make, host.settings.api_prefix, limits)
+        self.follower.maker.runtime = InProcess(self.framework, make, host.settings.api_prefix, limits)
         self.follower.claims = host.catalog.claims
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -14,8 +14,8 @@ import pytest
 from engine import Engine, Worker
 from hotbay import store
 from hotbay.activate import Proof, loader
+from hotbay.activate.threads import in_thread
 from hotbay.errors import ActivationFailed, HotbayError, NotFound
-from hotbay.follow import in_thread
 from hotbay.model import Kind
 from plugs import hello, until
 
@@ -66,7 +66,7 @@ async def test_a_worker_that_stops_leaves_no_trace_of_a_status_that_is_being_wri
             real(status)
 
         monkeypatch.setattr(worker.follower.workers, "write", slow)
-        worker.follower._tell()
+        worker.follower.bulletin.tell()
         await asyncio.to_thread(writes.wait, 10)
         asyncio.get_running_loop().call_later(0.2, goes_on.set)
     assert [path.name for path in worker.follower.workers.folder.glob("w-*")] == []
@@ -122,7 +122,7 @@ async def test_a_failed_upgrade_leaves_the_old_one_and_nothing_of_the_new(engine
         await engine.install(version="2.0.0", files={"routes.py": hello(version="2.0.0"), "plugin.py": text})
     assert worker.generation() is before
     assert await worker.version() == "1.0.0"
-    await until(lambda: not worker.follower._prepared, "the wish was withdrawn")
+    await until(lambda: not worker.follower.candidates.prepared, "the wish was withdrawn")
     assert names() == {before.private}
     assert worker.follower.proofs["shop"] == Proof()
 
@@ -139,7 +139,7 @@ async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engi
     async with engine.worker() as other:
         with pytest.raises(ActivationFailed, match="second"):
             await engine.install(files={"plugin.py": text})
-        await until(lambda: not worker.follower._prepared and not other.follower._prepared)
+        await until(lambda: not worker.follower.candidates.prepared and not other.follower.candidates.prepared)
         assert names() == set()
         assert engine.host.store.all_live() == {}
 

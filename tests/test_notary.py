@@ -239,7 +239,7 @@ async def test_a_request_that_is_answered_during_an_operation_counts_there(engin
         await engine.install(files=slow("1.0.0"))
         await worker.version()
         upgrade = asyncio.create_task(engine.install(version="2.0.0", files=slow("2.0.0") | start))
-        await until(lambda: worker.follower._prepared)
+        await until(lambda: worker.follower.candidates.prepared)
         await ask(worker, "/api/v1/shop/slow?seconds=0.1", 2)
         found = await settled(engine, (await upgrade).operation)
     assert (found["requests"]["before"]["requests"], found["requests"]["during"]["requests"]) == (1, 2)

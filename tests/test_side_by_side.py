@@ -144,11 +144,11 @@ async def test_a_version_that_does_not_start_leaves_what_the_old_one_wrote(shop:
     async with shop.worker() as worker:
         upgrade = await shop.upgrade(TWO)
         await ask(worker, "POST", "items", name="second")
-        (ready,) = worker.follower._prepared.values()
+        (ready,) = worker.follower.candidates.prepared.values()
         assert ready.task is not None
         ready.task.cancel()
         ready.error = {"detail": "it is ill"}
-        worker.follower._tell()
+        worker.follower.bulletin.tell()
         with pytest.raises(Exception, match="it is ill"):
             await upgrade
         assert shop.columns() == ["id", "name"]
@@ -178,7 +178,7 @@ async def test_a_worker_that_is_late_keeps_the_wide_schema(shop: Shop) -> None:
         slow = asyncio.create_task(ask(other, "POST", "slow", name="late"))
         await until(lambda: (shop.data / "slow").exists())
         upgrade = await shop.upgrade(TWO)
-        await until(lambda: other.follower._prepared)
+        await until(lambda: other.follower.candidates.prepared)
         async with other.follower._lock:  # It hears of the switch, and does not come to act on it.
             shop.let("start")
             outcome = await upgrade

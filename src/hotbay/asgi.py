@@ -205,7 +205,7 @@ class Hotbay:
         )
         limits = Limits(self.settings.start_seconds, self.settings.health_seconds)
         make = context_maker(self.settings, self.store, self.vault, self.follower)
-        self.follower.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
+        self.follower.maker.runtime = InProcess(self.host, make, self.settings.api_prefix, limits)
         self.workshop = LocalWorkshop(self.host, make, self.settings)
         self.follower.claims, self.follower.struck = self.claims, self._struck
         self.notary = Notary(self.settings, self.store, Workers(self.settings.run))

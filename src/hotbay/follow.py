@@ -10,39 +10,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict
 from functools import partial
 from itertools import count
 from typing import Any
 
-from hotbay.activate import Generation, Image, Proof, Runtime
+from hotbay.activate import Generation
 from hotbay.activate.bus import Bus
-from hotbay.activate.threads import in_thread
 from hotbay.beacon import Beacon, is_odd
-from hotbay.errors import ActivationFailed, Conflict, HotbayError, LeftOut, NotFound, SafeMode
-from hotbay.heal import restore_image
+from hotbay.bulletin import Bulletin, describe
+from hotbay.candidates import Candidates
+from hotbay.errors import ActivationFailed, HotbayError, Problem
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
-from hotbay.meter import Loads, Meters
+from hotbay.making import Maker
+from hotbay.meter import Meters
 from hotbay.model import Live
 from hotbay.passages import Passages
-from hotbay.presence import MARK, TELL, Fifo, Status, Workers, resident
-from hotbay.resolve import overlap, route_conflicts
+from hotbay.presence import MARK, TELL, Fifo, Status, Workers
+from hotbay.resolve import route_conflicts
 from hotbay.serve import Dispatcher, Serving
 from hotbay.settings import Settings
 from hotbay.stalls import Stalls
-from hotbay.store import Changes, Store, version_of
-from hotbay.suspects import Suspects, killer
+from hotbay.store import Changes, Store
+from hotbay.suspects import Suspects
 from hotbay.table import Claim, Table
-from hotbay.timing import timed
-from hotbay.turns import Turns, one_first
-from hotbay_sdk.manifest import Manifest, parse
 
 log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
@@ -52,24 +49,6 @@ _UNLOAD_SECONDS = 2.0
 _passes = count(1)
 # The pass over the rows in which the running code is; 0 outside of all.
 _inside: ContextVar[int] = ContextVar("hotbay_pass", default=0)
-
-
-class Prepared:
-    """A generation that an operation asked for: being loaded, ready, or failed with an error."""
-
-    def __init__(self, operation: int, image: str) -> None:
-        self.operation = operation
-        self.image = image
-        self.generation: Generation | None = None
-        self.error: dict[str, Any] | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> str:
-        """`loading`, `ready` or `failed`."""
-        if self.error is not None:
-            return "failed"
-        return "ready" if self.generation is not None else "loading"
 
 
 class Follower(Hub):
@@ -89,41 +68,37 @@ class Follower(Hub):
         self.worker = f"w-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.workers = Workers(settings.run)
         self.suspects = Suspects(settings.loading)
-        self.turns = Turns()
         self.beacon = Beacon(settings.run)
         self.bus = Bus()
         self.dispatcher = Dispatcher(self.beacon, self.sync, settings.hold_seconds)
         self.claims: Callable[[Mapping[str, Live]], tuple[Claim, ...]] = lambda rows: ()
         self.struck: Callable[[], None] = lambda: None
         self.on_change: list[Callable[[], None]] = []
-        self.runtime: Runtime | None = None
         self.leads_jobs = False
         self.meters = Meters()
         self.passages = Passages()
         self.stalls: Stalls | None = None
-        self.loads: dict[str, Loads] = {}
-        self.proofs: dict[str, Proof] = {}
         self.healths: dict[str, dict[str, Any]] = {}
         self._host_routes = host_routes
         self._read_settings = read_settings
         self._rows: dict[str, Live] = {}
-        self._prepared: dict[str, Prepared] = {}
         self._drained: dict[str, int] = {}
         self._holds: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
         self._retired: set[Serving] = set()
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._news = asyncio.Event()
-        self._told = asyncio.Event()
-        self._asked: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._fifo: Fifo | None = None
         self._changes: Changes
         self._booted = time.time()
-        self._stopping = self._vanished = False
+        self._stopping = False
         self._passing = 0
-        self._publishing = threading.Lock()
+
+        self.maker = Maker(settings, images, self.suspects, self._taken)
+        self.candidates = Candidates(self.maker, self._is_level, self.keep, self._prepared_changed)
+        self.proofs = self.maker.proofs
+        self.bulletin = Bulletin(self.workers, self.worker, self.status, self._counts)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,9 +109,9 @@ class Follower(Hub):
         asyncio.get_running_loop().add_reader(self._fifo.fd, self._pinged)
         await self.sync()
         # An actor that finds the pipe finds the status as well.
-        await asyncio.to_thread(self._publish, self.status())
-        self.keep(self._report(), "hotbay report")
-        self.keep(self._report_meters(), "hotbay meters")
+        await asyncio.to_thread(self.bulletin.publish, self.status())
+        self.keep(self.bulletin.report(), "hotbay report")
+        self.keep(self.bulletin.report_meters(), "hotbay meters")
         self.keep(self._follow(), "hotbay follow")
         self.keep(self._load_eager(), "hotbay eager plugins")
 
@@ -161,17 +136,17 @@ class Follower(Hub):
                 await serving.drain(1.0)
                 await self._end(serving.generation, until)
                 serving.generation = None
-        for ready in self._prepared.values():
+        for ready in self.candidates.prepared.values():
             if ready.generation is not None:
                 await self._end(ready.generation, until)
                 ready.generation = None
         self._changes.close()
-        await asyncio.to_thread(self._vanish)
+        await asyncio.to_thread(self.bulletin.vanish)
 
     async def _end(self, generation: Generation, until: float) -> None:
         """Stop a generation, and unload it while there is time: nobody should have to wait long for an end."""
         if time.monotonic() < until:
-            await self._discard(generation)
+            await self.maker.discard(generation)
         else:
             await generation.stop()
 
@@ -188,7 +163,7 @@ class Follower(Hub):
             self.meters.roll()
         asked = {word for word in words if word.startswith(TELL)}
         for word in asked:
-            self._asked.put_nowait(word.removeprefix(TELL))
+            self.bulletin.ask(word.removeprefix(TELL))
         if words - {MARK, *asked}:
             self._wake.set()
 
@@ -210,8 +185,8 @@ class Follower(Hub):
 
     async def _pass(self) -> None:
         await self.sync()
-        await self._attend(await asyncio.to_thread(self.store.all_candidates))
-        self._tell()
+        await self.candidates.attend(await asyncio.to_thread(self.store.all_candidates))
+        self.bulletin.tell()
 
     # ── the pointer ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -226,7 +201,7 @@ class Follower(Hub):
             if self.dispatcher.seen == self.beacon.raw:
                 return
             await self._level()
-        self._tell()
+        self.bulletin.tell()
         self._wake.set()
 
     def _inside_pass(self) -> bool:
@@ -255,6 +230,13 @@ class Follower(Hub):
         async with self._lock:
             claims = await asyncio.to_thread(self.claims, self._rows)
             self.dispatcher.table = Table(self.dispatcher.table.servings, claims)
+
+    def _is_level(self) -> bool:
+        return self.dispatcher.seen == self.beacon.raw
+
+    def _prepared_changed(self) -> None:
+        self._wake.set()
+        self.bulletin.tell()
 
     async def _settled(self) -> bytes:
         """The beacon outside a switch; a writer that died inside one does not stop us: the rows are the truth."""
@@ -294,10 +276,7 @@ class Follower(Hub):
             old.live = row
             return old
         serving = Serving(row, self._load, self.meters.of(row.plugin))
-        ready = self._prepared.get(row.plugin)
-        if ready is not None and ready.generation is not None and ready.image == row.image:
-            serving.generation = ready.generation
-            del self._prepared[row.plugin]
+        serving.generation = self.candidates.adopt(row.plugin, row.image)
         return serving
 
     def _register(self, serving: Serving) -> None:
@@ -324,13 +303,13 @@ class Follower(Hub):
 
     async def _load(self, serving: Serving) -> Generation:
         try:
-            generation = await self._make(serving.live)
+            generation = await self.maker.make(serving.live)
         except ActivationFailed as error:
             if error.detail.get("hung"):
                 self.struck()
             raise
         if serving.retired:
-            await self._discard(generation)
+            await self.maker.discard(generation)
             raise ActivationFailed(f"{serving.plugin} was changed while it was being loaded")
         serving.generation = generation
         self._register(serving)
@@ -339,59 +318,8 @@ class Follower(Hub):
             notify()
         return generation
 
-    async def _make(self, row: Live, operation: int = 0) -> Generation:
-        """A loaded, started and healthy generation. One whose image struck before is loaded while nothing else is, so
-        that it is known who did it; without an operation that asks for it, one that struck out is not loaded at all.
-        """
-        if self.settings.safe_mode:
-            raise SafeMode(f"{row.plugin} is not loaded: this host runs in safe mode", mend="start it without")
-        strikes = self.suspects.of(row.image)
-        if strikes is not None and strikes.out and not operation:
-            raise LeftOut(f"{row.plugin} is left out: {strikes}", mend=f"`hotbay activate {row.plugin}` tries it again")
-        async with self.turns.turn(alone=strikes is not None):
-            with self.suspects.loading(row.plugin, row.version, row.image, operation):
-                return await self._make_now(row)
-
-    async def _make_now(self, row: Live) -> Generation:
-        if self.runtime is None:
-            raise ActivationFailed("this worker has no runtime")
-        if not self.images.has(row.image):
-            await asyncio.to_thread(restore_image, self.settings, row)
-        try:
-            image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
-        except NotFound as error:
-            raise ActivationFailed(str(error), mend=error.mend) from error
-        generation = self.runtime.create(image)
-        before = resident(os.getpid()) or 0
-        try:
-            await in_thread(generation.load, self.settings.start_seconds, f"load {row.plugin}")
-            self._check(generation, image.manifest)
-            await generation.start()
-            await generation.health()
-        except BaseException:
-            await self._discard(generation)
-            raise
-        known = self.loads.get(row.plugin, Loads())
-        self.loads[row.plugin] = Loads(known.count + 1, (resident(os.getpid()) or 0) - before)
-        if self.settings.server_timing:
-            generation.app = timed(generation.app, row.plugin, row.version)
-        return generation
-
-    def _check(self, generation: Generation, manifest: Manifest) -> None:
-        """What only the loaded code shows: routes outside its claims, or where somebody else answers."""
-        found = generation.contributions
-        paths = [route.path for route in found.routes] + [f"{mount}/*" for mount in found.mounts]
-        claims = manifest.backend.routes
-        outside = [path for path in paths if claims and not any(overlap(path, claim) for claim in claims)]
-        if outside:
-            raise Conflict(
-                f"{generation.plugin} answers {', '.join(outside)}, which its manifest does not claim",
-                mend="list the paths in backend.routes",
-                step="start",
-            )
-        problems = route_conflicts(generation.plugin, paths, self._rows, self._host_routes())
-        if problems:
-            raise Conflict(f"{generation.plugin} answers what is taken", problems=tuple(problems), step="start")
+    def _taken(self, plugin: str, paths: list[str]) -> list[Problem]:
+        return list(route_conflicts(plugin, paths, self._rows, self._host_routes()))
 
     async def _load_eager(self) -> None:
         for serving in [] if self.settings.safe_mode else list(self.dispatcher.table.servings.values()):
@@ -406,82 +334,19 @@ class Follower(Hub):
         try:
             # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told.wait(), _BACKSTOP_SECONDS)
+                await asyncio.wait_for(self.bulletin.told.wait(), _BACKSTOP_SECONDS)
             left = await serving.drain(self.settings.drain_seconds)
             if left:
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)
-            proof = await self._discard(serving.generation) if serving.generation is not None else None
+            proof = await self.maker.discard(serving.generation) if serving.generation is not None else None
             self.passages.left(serving, proof)
             serving.generation = None
             self._retired.discard(serving)
         finally:
             self._leaving[plugin] -= 1
-            self._tell()
+            self.bulletin.tell()
 
-    async def _discard(self, generation: Generation) -> Proof:
-        await generation.stop()
-        proof = self.proofs[generation.plugin] = await generation.unload()
-        _log_proof(f"{generation.plugin} {generation.version}", proof)
-        return proof
-
-    # ── candidates: what an operation asks for ────────────────────────────────────────────────────────────────
-
-    async def _attend(self, wanted: dict[str, dict[str, Any]]) -> None:
-        for plugin, data in wanted.items():
-            if data["verb"] == "start":
-                self._begin(plugin, data)
-        for plugin, ready in list(self._prepared.items()):
-            data = wanted.get(plugin, {})
-            if data.get("operation") != ready.operation and ready.state != "loading":
-                await self._forget(plugin, ready)
-
-    def _begin(self, plugin: str, data: dict[str, Any]) -> None:
-        ready = self._prepared.get(plugin)
-        if ready is not None and ready.operation == data["operation"]:
-            return
-        fresh = Prepared(data["operation"], data["row"]["image"])
-        self._prepared[plugin] = fresh
-        fresh.task = self.keep(self._prepare(fresh, data, ready), f"prepare {plugin}")
-
-    async def _prepare(self, ready: Prepared, data: dict[str, Any], older: Prepared | None) -> None:
-        if older is not None and older.generation is not None:
-            await self._discard(older.generation)
-        row = Live.from_json(data["row"])
-        try:
-            generation = await self._candidate(row, data["operation"])
-        except HotbayError as error:
-            ready.error = error.to_json()
-        except Exception as error:
-            log.exception("%s could not be prepared", row.plugin)
-            ready.error = ActivationFailed(f"{row.plugin}: {type(error).__name__}: {error}").to_json()
-        else:
-            ready.generation = generation
-        self._wake.set()
-        self._tell()
-
-    async def _candidate(self, row: Live, operation: int) -> Generation:
-        """What an operation asks for; what killed one worker is not loaded in the next one. Raises ActivationFailed."""
-        first = one_first(self.settings.loading, operation, self.settings.ack_seconds)
-        async with first if self.settings.load_one_first else nullcontext():
-            await asyncio.to_thread(self._refuse_killer, operation)
-            return await self._make(row, operation)
-
-    def _refuse_killer(self, operation: int) -> None:
-        strikes = self.suspects.killed_in(operation)
-        if strikes is not None:
-            raise killer(strikes)
-
-    async def _forget(self, plugin: str, ready: Prepared) -> None:
-        """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""
-        if self.dispatcher.seen != self.beacon.raw:
-            return  # A switch was committed a moment ago: the next pass knows whether the table wants it.
-        # Taken out first, so that no table adopts it; reported until its `stop` has run, for who cleans up after it.
-        generation, ready.generation = ready.generation, None
-        if generation is not None:
-            await self._discard(generation)
-        if self._prepared.get(plugin) is ready:
-            del self._prepared[plugin]
-        self._tell()
+    # ── holds ────────────────────────────────────────────────────────────────
 
     def _apply_holds(self, rows: Mapping[str, Live], servings: Mapping[str, Serving]) -> None:
         for plugin, serving in servings.items():
@@ -499,59 +364,30 @@ class Follower(Hub):
     async def _drain_held(self, serving: Serving, operation: int) -> None:
         await serving.drain(self.settings.drain_seconds)
         self._drained[serving.plugin] = operation
-        self._tell()
+        self.bulletin.tell()
 
     # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
 
     def tell_health(self, plugin: str, told: dict[str, Any]) -> None:
         """Say in the status how a plugin's generation answered when it was asked for its health."""
         self.healths[plugin] = told
-        self._tell()
+        self.bulletin.tell()
 
-    def _tell(self) -> None:
-        self._told.clear()
-        self._news.set()
+    def _counts(self, *plugins: str) -> Callable[[], dict[str, Any]]:
+        passages = [item.to_json() for item in self.passages.of(*plugins)]
+        told = self.meters.snapshot(*plugins)
 
-    async def _report(self) -> None:
-        """Write the status and wake the actors, in a thread: files and pipes would make the loop wait."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            await asyncio.to_thread(self._publish, self.status())
-            if not self._news.is_set():
-                self._told.set()
+        def made() -> dict[str, Any]:
+            held = {} if self.stalls is None else {name: asdict(item) for name, item in self.stalls.held.copy().items()}
+            loads = {name: asdict(item) for name, item in self.maker.loads.copy().items()}
+            return told() | {"passages": passages, "held": held, "loads": loads}
 
-    async def _report_meters(self) -> None:
-        """Tell what the meters counted, when somebody asks; all who asked meanwhile get one answer."""
-        while True:
-            plugins = [await self._asked.get()]
-            while not self._asked.empty():
-                plugins.append(self._asked.get_nowait())
-            passages = [item.to_json() for item in self.passages.of(*plugins)]
-            await asyncio.to_thread(self._publish_meters, self.meters.snapshot(*plugins), passages)
-
-    def _publish_meters(self, told: Callable[[], dict[str, Any]], passages: list[dict[str, Any]]) -> None:
-        held = {} if self.stalls is None else {name: asdict(item) for name, item in self.stalls.held.copy().items()}
-        loads = {name: asdict(item) for name, item in self.loads.copy().items()}
-        self.workers.write_meters(self.worker, told() | {"passages": passages, "held": held, "loads": loads})
-        self.workers.tell_actors()
-
-    def _publish(self, status: Status) -> None:
-        with self._publishing:
-            if not self._vanished:
-                self.workers.write(status)
-                self.workers.tell_actors()
-
-    def _vanish(self) -> None:
-        """Leave no trace: a thread may still be writing the last status."""
-        with self._publishing:
-            self._vanished = True
-            self.workers.forget(self.worker)
+        return made
 
     def status(self) -> Status:
         """What this worker has seen, prepared and serves."""
         servings = self.dispatcher.table.servings
-        names = {*servings, *self._prepared, *(name for name, count in self._leaving.items() if count)}
+        names = {*servings, *self.candidates.prepared, *(name for name, count in self._leaving.items() if count)}
         names |= self.proofs.keys()
         plugins = {name: self._describe(name, servings.get(name)) for name in sorted(names)}
         seen = int.from_bytes(self.dispatcher.seen or b"\0", "little")
@@ -567,47 +403,8 @@ class Follower(Hub):
         )
 
     def _describe(self, plugin: str, serving: Serving | None) -> dict[str, Any]:
-        said: dict[str, Any] = {
-            "leaving": self._leaving.get(plugin, 0),
-            "alive": list(self.proofs[plugin].alive) if plugin in self.proofs else [],
-        }
-        if plugin in self.proofs:
-            said["unload"] = self.proofs[plugin].to_json()
-        if plugin in self.healths:
-            said["health"] = self.healths[plugin]
-        if serving is not None:
-            said |= _serving_status(serving)
-        if plugin in self._drained:
-            said["drained"] = self._drained[plugin]
-        ready = self._prepared.get(plugin)
-        if ready is not None:
-            said["prepared"] = {"operation": ready.operation, "state": ready.state, "error": ready.error}
-            if ready.generation is not None:
-                said["prepared"]["contributions"] = ready.generation.contributions.to_json()
-        return said
-
-
-def _log_proof(what: str, proof: Proof) -> None:
-    if proof.undone:
-        log.info("%s had left behind, and it was taken back: %s", what, ", ".join(proof.undone))
-    if proof.left:
-        log.warning("%s may have left behind: %s", what, ", ".join(proof.left))
-    if not proof.clean:
-        holders = "".join(f"\n  {holder}" for holder in proof.holders[:5])
-        log.warning("%s is still in memory after unloading: %s%s", what, ", ".join(proof.alive[:5]), holders)
-
-
-def _serving_status(serving: Serving) -> dict[str, Any]:
-    generation = serving.generation
-    return {
-        "revision": serving.live.revision,
-        "version": serving.live.version,
-        "image": serving.live.image,
-        "loaded": generation is not None,
-        "generation": generation.number if generation is not None else 0,
-        "in_flight": len(serving.flights),
-        "requests": serving.meter.requests,
-        "failures": serving.meter.failed,
-        "held": serving.held,
-        "problem": str(serving.problem) if serving.problem is not None else "",
-    }
+        said = describe(
+            serving, self._leaving.get(plugin, 0), self.proofs.get(plugin), self.candidates.prepared.get(plugin)
+        )
+        kept: dict[str, dict[str, Any]] = {"health": self.healths, "drained": self._drained}
+        return said | {name: found[plugin] for name, found in kept.items() if plugin in found}
