@@ -72,7 +72,10 @@ function hostPage(page: HostPage): Placed {
 
 function pluginPage(plugin: PluginEntry, page: PageEntry): Placed {
   const content = <Contribution plugin={plugin} entry={page} where={{ kind: "page", name: page.path }} waiting={<Waiting />} />;
-  return { path: page.path, layout: page.layout ?? "admin", element: <Gate title={page.title ?? plugin.name} access={page}>{content}</Gate> };
+  const layout = page.layout ?? "admin";
+  // A host's public pages reach from edge to edge; a plugin's have the margins of all others.
+  const around = layout === "public" ? <div className="hb-page">{content}</div> : content;
+  return { path: page.path, layout, element: <Gate title={page.title ?? plugin.name} access={page}>{around}</Gate> };
 }
 
 const ownPages: Placed[] = OWN_PAGES.map(([path, title, Page]) => ({

@@ -30,19 +30,30 @@ function Frame({ entries, slot, children }: { entries: MenuEntry[]; slot: string
   );
 }
 
+/** The plugins' entries with this parent. */
+function usePlugged(parent: string): MenuEntry[] {
+  const { plugins } = useRegistry();
+  return plugins.flatMap((plugin) => plugin.contributions.menu ?? []).filter((entry) => entry.parent === parent);
+}
+
+/** The way from the public pages to where somebody belongs. */
+function useWayHome(): MenuEntry[] {
+  const host = useHost();
+  const { role } = useRegistry().viewer;
+  const home = role === "guest" ? undefined : host.home?.[role];
+  if (home && home !== "/") return [{ name: role === "admin" ? "Dashboard" : "My account", href: home }];
+  return role === "admin" ? [{ name: "Administration", href: "/marketplace" }] : [];
+}
+
 /** Pages for everybody. Slot `public.widgets` is on each of them. */
 export function PublicLayout() {
   const host = useHost();
-  const { viewer } = useRegistry();
-  const home = viewer.role === "guest" ? undefined : host.home?.[viewer.role];
-  const entries = [...(host.publicMenu ?? []), ...(home && home !== "/" ? [{ name: viewer.role === "admin" ? "Dashboard" : "My account", href: home }] : [])];
+  const entries = [...(host.publicMenu ?? []), ...usePlugged("Public"), ...useWayHome()];
   return <Frame entries={entries} slot="public.widgets"><Outlet /></Frame>;
 }
 
 /** The customers' area. Plugins' menu entries with the parent "Customer" are in its menu. */
 export function CustomerLayout() {
   const host = useHost();
-  const { plugins } = useRegistry();
-  const theirs = plugins.flatMap((plugin) => plugin.contributions.menu ?? []).filter((entry) => entry.parent === "Customer");
-  return <Frame entries={[...(host.customerMenu ?? []), ...theirs]} slot="customer.widgets"><div className="hb-page"><Outlet /></div></Frame>;
+  return <Frame entries={[...(host.customerMenu ?? []), ...usePlugged("Customer")]} slot="customer.widgets"><div className="hb-page"><Outlet /></div></Frame>;
 }

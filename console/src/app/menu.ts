@@ -16,11 +16,15 @@ export const OWN: MenuEntry[] = [
   { parent: "Plugins", name: "Sources", href: "/sources", icon: "ServerStackIcon", order: 950, requireAdmin: true },
 ];
 
+// Entries of these are in the menus of the public pages and of the customers' area.
+const ELSEWHERE = new Set(["Public", "Customer"]);
+
 const order = (entry: MenuEntry) => entry.order ?? 100;
 
 /** The menu of the administrators' area: the host's entries, the plugins', the console's own, by section. */
 export function sections(host: Host, { plugins, viewer }: Registry): Section[] {
-  const all = [...(host.menu ?? []), ...plugins.flatMap((plugin) => plugin.contributions.menu ?? []), ...OWN];
+  const theirs = plugins.flatMap((plugin) => plugin.contributions.menu ?? []).filter((entry) => !ELSEWHERE.has(entry.parent ?? ""));
+  const all = [...(host.menu ?? []), ...theirs, ...OWN];
   const named = new Map<string, MenuEntry[]>();
   for (const entry of all.filter((one) => allowed(one, viewer.role)).sort((a, b) => order(a) - order(b))) {
     const name = entry.parent ?? "";

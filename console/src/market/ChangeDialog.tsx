@@ -7,6 +7,7 @@ import { useRegistry } from "../../sdk/registry";
 import { t as text, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure } from "../../ui/pieces";
+import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
 import { Steps } from "./Steps";
 import type { Kind, Plan } from "./types";
 import { useOperation } from "./useOperation";
@@ -37,8 +38,9 @@ const DONE: Record<Change["kind"], string> = {
   rollback: "{name} was rolled back", uninstall: "{name} was removed", backup: "{name} was backed up", restore: "The rows of {name} are restored", upload: "{name} is installed",
 };
 
-function planBody(change: Change, wishes: Wishes) {
-  const body: Record<string, unknown> = { kind: change.kind, addon_id: change.plugin, version: change.version ?? "" };
+function planBody(change: Change, wishes: Wishes): PlanBody {
+  const kind = change.kind === "upload" ? "install" : change.kind;
+  const body: PlanBody = { kind, addon_id: change.plugin, version: change.version ?? "" };
   if (change.kind === "install" || change.kind === "upgrade") body.with_requirements = true;
   if (change.kind === "uninstall") body.data = wishes.data;
   if (change.kind === "rollback" || change.kind === "restore") body.keep_new_rows = wishes.keepNewRows;
@@ -52,18 +54,18 @@ async function begin(change: Change, wishes: Wishes): Promise<number> {
   const query = { wait: false };
   const rows = { keep_new_rows: wishes.keepNewRows, accept_loss: wishes.acceptLoss };
   const ask = (): Promise<{ operation: number }> => {
-    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true }, { query });
+    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true } satisfies InstallBody, { query });
     if (kind === "uninstall") return api.delete(`/marketplace/uninstall/${plugin}`, { query: { ...query, data: wishes.data } });
-    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true }, { query });
-    if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows }, { query });
-    if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows }, { query });
+    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true } satisfies UpgradeBody, { query });
+    if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows } satisfies RollbackBody, { query });
+    if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows } satisfies RestoreBody, { query });
     if (kind === "backup") return api.post(`/marketplace/backups/${plugin}`, undefined, { query });
     if (kind === "upload") {
       const form = new FormData();
       form.append("file", change.file as File);
       return api.post("/marketplace/upload", form, { query });
     }
-    return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" }, { query });
+    return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" } satisfies ToggleBody, { query });
   };
   return (await ask()).operation;
 }
@@ -76,7 +78,7 @@ function usePlan(change: Change, wishes: Wishes) {
     if (change.kind === "upload") return undefined;
     const stop = new AbortController();
     setError(null);
-    api.post<{ plan: Plan }>("/marketplace/plan", JSON.parse(body), { signal: stop.signal }).then(
+    api.post<{ plan: Plan }>("/marketplace/plan", JSON.parse(body) as PlanBody, { signal: stop.signal }).then(
       (found) => setPlan(found.plan),
       (failure: unknown) => !stop.signal.aborted && setError(failure),
     );

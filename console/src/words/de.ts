@@ -3,7 +3,7 @@ export const GERMAN: Record<string, string> = {
   // Around every page
   "Skip to content": "Zum Inhalt", "Main menu": "Hauptmenü", "Open the menu": "Menü öffnen", "Close the menu": "Menü schließen",
   "Search or jump to …": "Suchen oder springen …", "Nothing fits.": "Nichts passt.", Pages: "Seiten", Language: "Sprache",
-  "Dark colours": "Dunkle Farben", "Light colours": "Helle Farben", Account: "Konto", Administrator: "Administration", "Log in": "Anmelden", "Log out": "Abmelden",
+  "Dark colours": "Dunkle Farben", "Light colours": "Helle Farben", Account: "Konto", Administrator: "Administration", Administration: "Verwaltung", "Log in": "Anmelden", "Log out": "Abmelden",
   "Log in first": "Bitte zuerst anmelden", "Log in to {name}, then come back to this page.": "Melden Sie sich bei {name} an und kommen Sie dann zu dieser Seite zurück.",
   "There is no such page": "Diese Seite gibt es nicht", "The address may be old, or the page needs a login.": "Die Adresse ist vielleicht veraltet, oder die Seite braucht eine Anmeldung.",
   "To the start": "Zum Anfang", "An administrator can change that.": "Die Administration kann das ändern.",
