@@ -39,14 +39,16 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-unit: $(STAMP) /usr/bin/chromium  ## all tests
+unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
 	$(BIN)/python -m pytest
 
-# The tests of the console drive a real browser.
-/usr/bin/chromium:
-	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
+# The tests of the console drive a real browser; those of the compiler attack it in each of its cells.
+/usr/bin/chromium: PACKAGE = chromium
+/usr/bin/bwrap: PACKAGE = bubblewrap
+/usr/bin/chromium /usr/bin/bwrap:
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGE)
 
-versions: $(STAMP)  ## the core's tests on the other supported Pythons that are here
+versions: $(STAMP) /usr/bin/bwrap  ## the core's tests on the other supported Pythons that are here
 	@sh scripts/versions.sh
 
 bench: $(STAMP)  ## all benchmarks, in their quick form
