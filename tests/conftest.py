@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,14 @@ os.environ["HOTBAY_CONFIG"] = str(_empty)
 # On a busy machine an example may take long: that is no finding.
 settings.register_profile("hotbay", deadline=None)
 settings.load_profile("hotbay")
+
+
+@pytest.fixture(autouse=True)
+def _engines_are_closed() -> Iterator[None]:
+    yield
+    opened = getattr(sys.modules.get("engine"), "OPENED", [])
+    while opened:
+        opened.pop().host.store.close()
 
 
 @pytest.hookimpl(wrapper=True)

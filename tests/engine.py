@@ -64,6 +64,10 @@ class Worker:
         return found.generation if found is not None else None
 
 
+# Closed at the end of each test: on 3.13 a connection that nobody closes is a warning, hence an error somewhere later.
+OPENED: list[Engine] = []
+
+
 class Engine:
     """One host's state and its workers."""
 
@@ -72,6 +76,7 @@ class Engine:
         values: dict[str, Any] = {"home": folder / "home", "watch_seconds": 0.05, "ack_seconds": 20.0}
         self.host = open_host(Settings(**values | {"drain_seconds": 20.0} | options))
         self._numbers = itertools.count()
+        OPENED.append(self)
 
     def folder_of(self, plugin: str = "shop", version: str = "1.0.0", files: Any = None, **manifest: Any) -> Path:
         """The folder of a new package."""
