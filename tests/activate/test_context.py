@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,24 @@ async def test_release_closes_the_database(tmp_path: Path) -> None:
         session.execute(text("SELECT 1"))
     await made.release()
     assert engine.pool is not pool, "dispose() replaces the pool"
+
+
+def test_first_requests_in_several_threads_get_one_engine(tmp_path: Path) -> None:
+    made: list[Engine] = []
+    inside, go = threading.Event(), threading.Event()
+
+    def make() -> Engine:
+        inside.set()
+        assert go.wait(10)
+        made.append(create_engine(f"sqlite:///{tmp_path / 'x.db'}"))
+        return made[-1]
+
+    database = ConfinedDatabase(make)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(lambda: database.engine) for _ in range(2)]
+        assert inside.wait(10)
+        wait(asked, timeout=0.05)
+        go.set()
+        assert {id(one.result(10)) for one in asked} == {id(made[0])}
+    assert len(made) == 1
+    database.dispose()

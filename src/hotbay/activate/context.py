@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,13 +60,15 @@ class ConfinedDatabase:
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
         self._engine: Engine | None = None
+        self._making = threading.Lock()
 
     @property
     def engine(self) -> Engine:
-        """The confined SQLAlchemy engine."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine
+        """The confined SQLAlchemy engine. The first requests come in several threads: it is made once."""
+        with self._making:
+            if self._engine is None:
+                self._engine = self._make()
+            return self._engine
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -75,9 +78,10 @@ class ConfinedDatabase:
 
     def dispose(self) -> None:
         """Close all connections; safe to repeat."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        with self._making:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
 
 
 class PluginContext:
