@@ -54,6 +54,20 @@ local_packages = {packages}
 # keep_versions = 3
 # keep_backups = 5
 
+# Operations that are kept in the journal, with their receipts, and for how many days; 0 for all, and for ever.
+# history_max = 10000
+# history_days = 730
+
+# Compile and show plugins' frontends; for how long what no plugin uses any more stays for open tabs (seconds).
+# frontends = true
+# asset_seconds = 604800
+
+# What the console shows of this host: its name, the path of its logo, a colour such as "#1f6feb", its own login page.
+# brand_name = ""
+# brand_logo = ""
+# brand_color = ""
+# login_url = ""
+
 # Follow renamed, added and removed folders in {{home}}/plugins.
 # watch = true
 # watch_seconds = 0.25
