@@ -119,6 +119,7 @@ class Start:
         if row is None:
             raise OperationFailed("there is nothing to start")
         held = any(step.verb == "hold" for step in bench.plan.steps)
+        asked = len(bench.cohort.workers.statuses())
         ask(bench, {"verb": "start", "operation": bench.operation, "row": row.to_json(), "held": held})
         failed: list[Record] = []
         found: list[Record] = []
@@ -133,6 +134,8 @@ class Start:
         refuse_killer(bench)
         if found:
             contributions = Contributions.from_json(found[0])
+        elif asked and not (said.done or said.late):
+            raise all_gone(row.plugin, row.version)
         else:
             contributions = bench.workshop.try_out(image_of(bench, bench.images.path(row.image)))
         Suspects(bench.settings.loading).clear(row.image)
@@ -186,6 +189,15 @@ def refuse_killer(bench: Bench) -> None:
             return
         time.sleep(_TURN_SECONDS)
     raise killer(strikes)
+
+
+def all_gone(plugin: str, version: str) -> ActivationFailed:
+    """Why it is not tried here what every worker ended over, known suspect or not: this process would be the next."""
+    return ActivationFailed(
+        f"{plugin} {version} is not taken: every worker ended while it was to load it; it may have killed the process",
+        mend=f"the server's log and `hotbay logs {plugin}` may say why; start the server and try again",
+        step="start",
+    )
 
 
 def as_error(data: Record) -> HotbayError:
