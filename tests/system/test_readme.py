@@ -112,7 +112,7 @@ def test_the_demo_as_the_readme_tells_it(demo: Demo) -> None:
         seen[line] = demo.type(line)
         if line.startswith("mv "):
             wanted = 404 if line.endswith("_ai_chatbot") else 200
-            until(lambda wanted=wanted: demo.status("/api/v1/chat/bot") == wanted)
+            until(lambda wanted=wanted: demo.status("/api/v1/chat/bot") == wanted, 60)
         elif "uninstall" in line:
             assert demo.status("/api/v1/chat/bot") == 404
             assert list((demo.folder / "var" / "exports").glob("ai_chatbot-*"))
@@ -126,7 +126,7 @@ def test_a_first_plugin_as_the_readme_tells_it(demo: Demo) -> None:
     assert answers[-1].startswith("{")
     file = demo.folder / "var" / "plugins" / "hello" / "backend" / "routes.py"
     file.write_text(file.read_text() + '\n\n@router.get("/morning")\ndef morning():\n    return "good morning"\n')
-    until(lambda: demo.status("/api/v1/hello/morning") == 200)
+    until(lambda: demo.status("/api/v1/hello/morning") == 200, 60)
 
 
 def test_ctrl_c_stops_it_and_its_state_stays(demo: Demo) -> None:
