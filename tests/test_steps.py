@@ -235,6 +235,29 @@ def test_without_an_answer_it_is_tried_here(host: OfflineHost) -> None:
         assert [route.path for route in bench.row.contributions.routes] == ["/api/v1/shop/version"]
 
 
+def test_what_every_worker_ended_over_is_not_tried_here(host: OfflineHost) -> None:
+    ended = threading.Event()
+
+    workers = host.applier.workers
+    fifo = Fifo(workers.fifo("w-1"))
+    workers.write(Status("w-1", os.getpid(), host.applier.beacon.value, {}))
+
+    def work() -> None:
+        while not ended.is_set():
+            fifo.wait(0.02)
+            if host.store.all_candidates().get("shop") is not None:
+                ended.set()
+        fifo.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    with prepared(host, Kind.UPGRADE) as bench:
+        with pytest.raises(ActivationFailed, match="every worker ended"):
+            started(bench)
+        STEPS["start"].undo(bench, {})
+    thread.join()
+
+
 def test_hold_waits_until_the_requests_have_drained(host: OfflineHost) -> None:
     began: list[float] = []
 
