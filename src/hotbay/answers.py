@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hotbay.activate import Scope, Send
@@ -21,7 +22,7 @@ async def give_up(scope: Scope, send: Send) -> None:
 
 async def absent(claim: Claim, scope: Scope, send: Send) -> None:
     """Answer that a plugin is known here and not active: with a page where it has one, and one is wanted."""
-    if claim.page and _accepts_html(scope):
+    if claim.page and accepts_html(scope):
         await respond(send, 404, _page(claim), "text/html; charset=utf-8")
     else:
         await respond_json(send, 404, _absence(claim))
@@ -48,16 +49,33 @@ def _page(claim: Claim) -> bytes:
     ).encode()
 
 
-def _accepts_html(scope: Scope) -> bool:
-    return any(name == b"accept" and b"text/html" in value for name, value in scope.get("headers", ()))
+def header(scope: Scope, name: bytes) -> str:
+    """A header of a request, by its name in lower case; several of that name as one list, "" for none."""
+    return ",".join(value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name)
+
+
+def accepts_html(scope: Scope) -> bool:
+    """True for a browser that wants a page."""
+    return "text/html" in header(scope, b"accept")
+
+
+def encodings(scope: Scope) -> set[str]:
+    """The content encodings that a client takes; their weights are not looked at."""
+    return {part.partition(";")[0].strip() for part in header(scope, b"accept-encoding").split(",")}
 
 
 async def respond(send: Send, status: int, body: bytes, kind: str, retry_after: int = 0) -> None:
     """Answer an HTTP request."""
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    headers = {"Content-Type": kind, "Content-Length": str(len(body))}
     if retry_after:
-        headers.append((b"retry-after", str(retry_after).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+        headers["Retry-After"] = str(retry_after)
+    await respond_with(send, status, headers, body)
+
+
+async def respond_with(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Answer an HTTP request with these headers, and no others."""
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -145,6 +145,7 @@ class Hotbay:
         self._framed = isinstance(app, Starlette)
         self._wrapped = None if self._framed else HostFirst(app, self)
         self.api = build_api(self)
+        self._own = (self.api, self.pages, self.assets)
         if self._framed:
             self._enter(app)
 
@@ -322,8 +323,7 @@ class Hotbay:
 
     def wants(self, path: str) -> bool:
         """True when Hotbay's API or a plugin answers the path."""
-        own = (self.api, self.pages, self.assets)
-        return any(part.owns(path) for part in own) or self.follower.dispatcher.wants(path)
+        return any(part.owns(path) for part in self._own) or self.follower.dispatcher.wants(path)
 
     def shows(self, scope: Scope) -> bool:
         """True when the console has a page for what nobody answers."""
@@ -331,12 +331,10 @@ class Hotbay:
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that `wants` was true for."""
-        if self.api.owns(route_path(scope)):
-            await self.api(scope, receive, send)
-        elif self.pages.owns(route_path(scope)):
-            await self.pages(scope, receive, send)
-        elif self.assets.owns(route_path(scope)):
-            await self.assets(scope, receive, send)
+        path = route_path(scope)
+        own = next((part for part in self._own if part.owns(path)), None)
+        if own is not None:
+            await own(scope, receive, send)
         else:
             await self.follower.dispatcher.serve(scope, receive, send, self._host)
 

@@ -8,14 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from hotbay.activate import Receive, Scope, Send
-from hotbay.answers import respond_json
-from hotbay.console.built import KINDS
+from hotbay.answers import encodings, header, respond_json, respond_with
+from hotbay.console.built import FOREVER, KINDS
 from hotbay.frontend.assets import Assets
 from hotbay.settings import Settings
 from hotbay.table import route_path
 
 ROOT = "/hotbay/assets/"
-_FOREVER = "public, max-age=31536000, immutable"
 # Opened by itself, a file can do nothing.
 _POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _KINDS = KINDS | {".woff": "font/woff"}
@@ -53,20 +52,19 @@ class AssetFiles:
     async def _send(self, file: Path, tag: str, scope: Scope, send: Send) -> None:
         fixed = {
             "ETag": tag,
-            "Cache-Control": _FOREVER,
+            "Cache-Control": FOREVER,
             "Vary": "Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": _POLICY,
             "Cross-Origin-Resource-Policy": "same-origin",
         }
-        if tag in [part.strip().removeprefix("W/") for part in _header(scope, b"if-none-match").split(",")]:
-            await _answer(send, 304, fixed, b"")
+        if tag in [part.strip().removeprefix("W/") for part in header(scope, b"if-none-match").split(",")]:
+            await respond_with(send, 304, fixed, b"")
             return
-        packed = "gzip" in [part.partition(";")[0].strip() for part in _header(scope, b"accept-encoding").split(",")]
-        data, encoding = await asyncio.to_thread(_content, file, packed)
+        data, encoding = await asyncio.to_thread(_content, file, "gzip" in encodings(scope))
         about = {"Content-Type": _KINDS[file.suffix], "Content-Length": str(len(data))}
         about |= {"Content-Encoding": encoding} if encoding else {}
-        await _answer(send, 200, fixed | about, b"" if scope["method"] == "HEAD" else data)
+        await respond_with(send, 200, fixed | about, b"" if scope["method"] == "HEAD" else data)
 
 
 def _content(file: Path, packed: bool) -> tuple[bytes, str]:
@@ -79,13 +77,3 @@ def _content(file: Path, packed: bool) -> tuple[bytes, str]:
 def _kept(file: Path, packed: bool) -> tuple[bytes, str]:
     data = file.read_bytes()
     return (gzip.compress(data, 6, mtime=0), "gzip") if packed and len(data) > _WORTH_PACKING else (data, "")
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name)
-
-
-async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})

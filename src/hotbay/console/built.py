@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-STATIC = Path(__file__).parent / "static"
+from hotbay.frontend.toolchain import STATIC
+
+# For what never changes under its address.
+FOREVER = "public, max-age=31536000, immutable"
 KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -62,9 +65,8 @@ class Built:
         digest = hashlib.sha256(self.import_map.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
-    def file(self, name: str, accepts: str = "") -> File | None:
-        """A file below `/hotbay/shell/`, encoded as the browser accepts; None when there is none."""
-        accepted = {part.partition(";")[0].strip() for part in accepts.split(",")}
+    def file(self, name: str, accepted: Collection[str] = ()) -> File | None:
+        """A file below `/hotbay/shell/`, in an encoding that the browser accepts; None when there is none."""
         encoding = next((one for one in _ENCODINGS if one in accepted), "")
         key = (name, encoding)
         if key not in self._read:

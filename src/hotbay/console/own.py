@@ -15,8 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotbay.console.built import STATIC
 from hotbay.errors import InvalidConfig
+from hotbay.frontend.toolchain import STATIC
 
 ENTRY = "host.config"
 _SECONDS = 60

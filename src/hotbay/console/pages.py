@@ -10,14 +10,13 @@ from typing import Any
 
 from hotbay._version import __version__
 from hotbay.activate import Receive, Scope, Send
-from hotbay.answers import respond_json
-from hotbay.console.built import Built, File, read_file
+from hotbay.answers import accepts_html, encodings, respond_json, respond_with
+from hotbay.console.built import FOREVER, Built, File, read_file
 from hotbay.console.own import OwnPages, bundle
 from hotbay.settings import Settings
 from hotbay.table import route_path
 
 SHELL, OWN = "/hotbay/shell/", "/hotbay/host/"
-_FOREVER = "public, max-age=31536000, immutable"
 _POLICY = (
     "default-src 'none'; script-src 'self' {map}; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -75,7 +74,7 @@ class Pages:
             return False
         path = route_path(scope)
         below = self.root in ("/", path) or path.startswith(self.root + "/")
-        return below and not self._reserved(path) and "text/html" in _header(scope, b"accept")
+        return below and not self._reserved(path) and accepts_html(scope)
 
     def _reserved(self, path: str) -> bool:
         prefix = self.settings.api_prefix
@@ -96,18 +95,18 @@ class Pages:
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _send_file(self, path: str, scope: Scope, send: Send) -> None:
-        found = self._find(path, _header(scope, b"accept-encoding")) if scope.get("method") in ("GET", "HEAD") else None
+        found = self._find(path, encodings(scope)) if scope.get("method") in ("GET", "HEAD") else None
         if found is None:
             await respond_json(send, 404, {"status": 404, "code": "not-found", "detail": "there is no such file"})
             return
-        headers = {"Content-Type": found.kind, "Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
+        headers = {"Content-Type": found.kind, "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
         if found.encoding:
             headers["Content-Encoding"] = found.encoding
         await _answer(scope, send, found.data, headers)
 
-    def _find(self, path: str, accepts: str) -> File | None:
+    def _find(self, path: str, accepted: set[str]) -> File | None:
         if path.startswith(SHELL):
-            return self.built.file(path.removeprefix(SHELL), accepts)
+            return self.built.file(path.removeprefix(SHELL), accepted)
         digest, _, name = path.removeprefix(OWN).partition("/")
         return read_file(self.own.folder, name) if self.own is not None and digest == self.own.digest else None
 
@@ -160,12 +159,6 @@ def _in_script(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    return ",".join(value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name)
-
-
 async def _answer(scope: Scope, send: Send, body: bytes, headers: dict[str, str]) -> None:
     named = {**headers, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"}
-    raw = [(name.lower().encode(), value.encode()) for name, value in named.items()]
-    await send({"type": "http.response.start", "status": 200, "headers": raw})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await respond_with(send, 200, named, b"" if scope["method"] == "HEAD" else body)
