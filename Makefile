@@ -39,8 +39,12 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+# What starts servers and browsers has the machine for itself; the rest shares it.
+ALONE := tests/system tests/browser tests/benchmarks
+
 unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 
 # The tests of the console drive a real browser; those of the compiler attack it in each of its cells.
 /usr/bin/chromium: PACKAGE = chromium

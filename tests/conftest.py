@@ -1,5 +1,6 @@
 """Make the folders of tests importable (`system.packages`), keep the demo out of them, and skip nothing in CI."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -19,6 +20,12 @@ os.environ["HOTBAY_CONFIG"] = str(_empty)
 # On a busy machine an example may take long: that is no finding.
 settings.register_profile("hotbay", deadline=None)
 settings.load_profile("hotbay")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays, as in a host that serves: no proof of an unload looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
