@@ -38,8 +38,11 @@ def test_an_upgrade_waits_is_shown_and_is_confirmed(desk: Desk) -> None:
     for shown in (confirmation(desk), desk.get("/addons/notes")["live"]["confirmation"]):
         assert (shown["state"], shown["version"], shown["actor"]) == ("pending", "2.0.0", "root@example.com")
         assert 0 < shown["seconds_left"] <= 600
+    (waiting,) = desk.get("/confirmations")["confirmations"]
+    assert (waiting["plugin"], waiting["name"], waiting["before_version"]) == ("notes", "Notes", "1.0.0")
     assert desk.post("/upgrade/notes", status=409)["code"] == "unconfirmed"
     assert desk.post("/confirm/notes")["state"] == "confirmed"
+    assert desk.get("/confirmations") == {"confirmations": []}
     assert desk.post("/confirm/notes")["reason"] == "by root@example.com"
     assert confirmation(desk)["state"] == "confirmed"
     desk.outside(Kind.ROLLBACK, accept_loss=True)

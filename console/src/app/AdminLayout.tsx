@@ -9,6 +9,7 @@ import { useEvents, useLink } from "../../sdk/stream";
 import type { MenuEntry } from "../../sdk/types";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
+import { Unconfirmed } from "../system/Unconfirmed";
 import { Account } from "./Account";
 import { Brand } from "./Brand";
 import { useHost } from "./hostContext";
@@ -89,7 +90,7 @@ export function AdminLayout() {
           <div style={{ marginLeft: "auto" }}><Account /></div>
         </Group>
       </AppShell.Header>
-      <AppShell.Main id="main" tabIndex={-1}><Strip /><div className="hb-page"><Outlet /></div></AppShell.Main>
+      <AppShell.Main id="main" tabIndex={-1}><Strip /><Unconfirmed /><div className="hb-page"><Outlet /></div></AppShell.Main>
     </AppShell>
   );
 }

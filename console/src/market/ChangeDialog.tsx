@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Checkbox, Group, List, Modal, Radio, Skeleton, Stack, Text, TextInput, ThemeIcon } from "@mantine/core";
+import { Alert, Badge, Button, Checkbox, Group, List, Modal, Radio, Select, Skeleton, Stack, Switch, Text, TextInput, ThemeIcon } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { useNavigate } from "react-router";
 import { api } from "../../sdk/api";
@@ -21,13 +21,21 @@ export interface Change {
   version?: string;
   backup?: string;
   file?: File;
+  /** What is wished at first; somebody may choose otherwise. */
+  wishes?: Partial<Wishes>;
 }
 
 interface Wishes {
   data: "export" | "keep" | "purge";
   keepNewRows: boolean;
   acceptLoss: boolean;
+  /** Seconds after which it goes back unless it is confirmed, as text; empty: it stays. */
+  confirmWithin: string;
 }
+
+const PLAIN: Wishes = { data: "export", keepNewRows: false, acceptLoss: false, confirmWithin: "" };
+/** What may be confirmed later. */
+const COMES = new Set<Change["kind"]>(["install", "upgrade", "upload"]);
 
 const VERBS: Record<Change["kind"], string> = {
   install: "Install", activate: "Activate", deactivate: "Deactivate", upgrade: "Upgrade", rollback: "Roll back",
@@ -38,10 +46,17 @@ const DONE: Record<Change["kind"], string> = {
   rollback: "{name} was rolled back", uninstall: "{name} was removed", backup: "{name} was backed up", restore: "The rows of {name} are restored", upload: "{name} is installed",
 };
 
+/** What the server is told of the time to confirm in; nothing when there is none. */
+function confirming({ kind }: Change, wishes: Wishes) {
+  if (!COMES.has(kind) || !wishes.confirmWithin) return {};
+  const within = { confirm_within: wishes.confirmWithin };
+  return kind === "install" || !wishes.keepNewRows ? within : { ...within, keep_new_rows: true };
+}
+
 function planBody(change: Change, wishes: Wishes): PlanBody {
   const kind = change.kind === "upload" ? "install" : change.kind;
   const body: PlanBody = { kind, addon_id: change.plugin, version: change.version ?? "" };
-  if (change.kind === "install" || change.kind === "upgrade") body.with_requirements = true;
+  if (change.kind === "install" || change.kind === "upgrade") Object.assign(body, { with_requirements: true }, confirming(change, wishes));
   if (change.kind === "uninstall") body.data = wishes.data;
   if (change.kind === "rollback" || change.kind === "restore") body.keep_new_rows = wishes.keepNewRows;
   if (change.kind === "restore") body.backup = change.backup ?? "latest";
@@ -53,17 +68,18 @@ async function begin(change: Change, wishes: Wishes): Promise<number> {
   const { kind, plugin, version = "" } = change;
   const query = { wait: false };
   const rows = { keep_new_rows: wishes.keepNewRows, accept_loss: wishes.acceptLoss };
+  const within = confirming(change, wishes);
   const ask = (): Promise<{ operation: number }> => {
-    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true } satisfies InstallBody, { query });
+    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true, ...within } satisfies InstallBody, { query });
     if (kind === "uninstall") return api.delete(`/marketplace/uninstall/${plugin}`, { query: { ...query, data: wishes.data } });
-    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true } satisfies UpgradeBody, { query });
+    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true, ...within } satisfies UpgradeBody, { query });
     if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows } satisfies RollbackBody, { query });
     if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows } satisfies RestoreBody, { query });
     if (kind === "backup") return api.post(`/marketplace/backups/${plugin}`, undefined, { query });
     if (kind === "upload") {
       const form = new FormData();
       form.append("file", change.file as File);
-      return api.post("/marketplace/upload", form, { query });
+      return api.post("/marketplace/upload", form, { query: { ...query, ...within } });
     }
     return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" } satisfies ToggleBody, { query });
   };
@@ -129,13 +145,31 @@ function Questions({ change, wishes, wish }: { change: Change; wishes: Wishes; w
       </Stack>
     );
   }
-  return null;
+  return COMES.has(change.kind) ? <Within change={change} wishes={wishes} wish={wish} /> : null;
+}
+
+const TIMES: [string, string, number][] = [["60", "{count} minute", 1], ["300", "{count} minutes", 5], ["600", "{count} minutes", 10], ["1800", "{count} minutes", 30], ["3600", "{count} hour", 1], ["86400", "{count} day", 1]];
+
+/** Whether it goes back by itself, and when. */
+function Within({ change, wishes, wish }: { change: Change; wishes: Wishes; wish: (next: Partial<Wishes>) => void }) {
+  const t = useT();
+  const on = wishes.confirmWithin !== "";
+  const about = change.kind === "install" ? t("Uninstalls it again, unless somebody confirms it in time or it does worse than it should.") : t("Goes back to the version before, unless somebody confirms it in time or it does worse than before.");
+  return (
+    <Stack gap={8}>
+      <Group gap="md" wrap="nowrap" align="flex-start" justify="space-between">
+        <Switch checked={on} onChange={(event) => wish({ confirmWithin: event.currentTarget.checked ? "600" : "", keepNewRows: false })} label={t("Confirm, or it goes back")} description={about} />
+        {on ? <Select w={140} size="xs" aria-label={t("Time to confirm")} allowDeselect={false} value={wishes.confirmWithin} onChange={(value) => wish({ confirmWithin: value ?? "600" })} data={TIMES.map(([value, label, count]) => ({ value, label: t(label, { count }) }))} /> : null}
+      </Group>
+      {on && change.kind !== "install" ? <Checkbox checked={wishes.keepNewRows} onChange={(event) => wish({ keepNewRows: event.currentTarget.checked })} label={t("If it goes back, keep rows that were added since")} /> : null}
+    </Stack>
+  );
 }
 
 /** Plan, permission, progress, end: the way of every change. */
 export function ChangeDialog({ change, onClose }: { change: Change; onClose: () => void }) {
   const t = useT();
-  const [wishes, setWishes] = useState<Wishes>({ data: "export", keepNewRows: false, acceptLoss: false });
+  const [wishes, setWishes] = useState<Wishes>({ ...PLAIN, ...change.wishes });
   const [typed, setTyped] = useState("");
   const [number, setNumber] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);

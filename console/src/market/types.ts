@@ -53,6 +53,23 @@ export interface Worker {
   problem?: string;
 }
 
+/** A change that goes back unless somebody confirms it, or what became of the last one. */
+export interface Confirmation {
+  plugin: string;
+  name?: string;
+  kind: string;
+  actor: string;
+  version: string;
+  before_version: string;
+  keep_new_rows: boolean;
+  seconds: number;
+  state: "pending" | "confirmed" | "reverted" | "failed" | "dropped";
+  reason: string;
+  at: string;
+  deadline: string | null;
+  seconds_left: number | null;
+}
+
 export interface LiveRow {
   id: string;
   name: string;
@@ -65,6 +82,7 @@ export interface LiveRow {
   installed_at: string;
   updated_at: string;
   problem: string;
+  confirmation: Confirmation | null;
   has_settings: boolean;
   in_progress: boolean;
   manifest: Manifest & Partial<AddonLine>;

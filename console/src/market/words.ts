@@ -38,3 +38,11 @@ export function seconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return "";
   return value < 1 ? `${Math.max(1, Math.round(value * 1000))} ms` : `${value.toFixed(1)} s`;
 }
+
+/** Seconds that are left, as a clock shows them: `9:58`, `1:02:03`. */
+export function clock(left: number): string {
+  const whole = Math.ceil(left);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, index) => (index ? String(part).padStart(2, "0") : String(part))).join(":");
+}

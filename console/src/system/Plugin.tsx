@@ -17,6 +17,7 @@ import { StateBadge } from "./Installed";
 import { Logs } from "./Logs";
 import { OperationsTable } from "./OperationsTable";
 import { SettingsForm } from "./SettingsForm";
+import { Waiting } from "./Unconfirmed";
 
 function Overview({ row, detail }: { row: LiveRow; detail: AddonDetail | undefined }) {
   const t = useT();
@@ -120,6 +121,8 @@ export default function Plugin() {
           <Button variant="default" c="red" onClick={() => act("uninstall")}>{t("Uninstall")}</Button>
         </Group>
       </Group>
+      {row.confirmation?.state === "pending" ? <Waiting waiting={{ ...row.confirmation, name: row.name }} reload={reload} /> : null}
+      {row.confirmation && ["reverted", "failed"].includes(row.confirmation.state) ? <Alert color={row.confirmation.state === "failed" ? "red" : "yellow"} mb="lg" title={t(row.confirmation.state === "failed" ? "{version} could not be taken back" : "{version} went back by itself", { version: row.confirmation.version })}>{row.confirmation.reason}</Alert> : null}
       {row.problem ? <Alert color="red" mb="lg" title={t("It does not serve")}>{row.problem}</Alert> : null}
       {row.refusal ? <Alert color="yellow" mb="lg" title={t("Its folder was refused")}>{row.refusal.problem}</Alert> : null}
       <Tabs defaultValue="overview" keepMounted={false}>

@@ -36,6 +36,13 @@ export const GERMAN: Record<string, string> = {
   "The package is checked, then installed, or the plugin is upgraded to it.": "Das Paket wird geprüft und dann installiert, oder das Plugin wird darauf aktualisiert.",
   "{name} is installed": "{name} ist installiert", "{name} is active": "{name} ist aktiv", "{name} is inactive": "{name} ist inaktiv", "{name} was upgraded": "{name} wurde aktualisiert", "{name} was rolled back": "{name} wurde zurückgesetzt",
   "{name} was removed": "{name} wurde entfernt", "{name} was backed up": "{name} wurde gesichert", "The rows of {name} are restored": "Die Zeilen von {name} sind wiederhergestellt",
+  // Confirm, or it goes back
+  "Confirm, or it goes back": "Bestätigen, sonst geht es zurück", "Time to confirm": "Zeit zum Bestätigen", "{count} minute": "{count} Minute", "{count} minutes": "{count} Minuten", "{count} hour": "{count} Stunde", "{count} day": "{count} Tag",
+  "Uninstalls it again, unless somebody confirms it in time or it does worse than it should.": "Deinstalliert es wieder, wenn es niemand rechtzeitig bestätigt oder es schlechter läuft, als es soll.",
+  "Goes back to the version before, unless somebody confirms it in time or it does worse than before.": "Geht zur Version davor zurück, wenn es niemand rechtzeitig bestätigt oder es schlechter läuft als vorher.",
+  "If it goes back, keep rows that were added since": "Falls es zurückgeht: Zeilen behalten, die seither dazukamen", "{time} to confirm": "noch {time} zum Bestätigen", "its time is over; it goes back now": "die Zeit ist um; es geht jetzt zurück",
+  "Not confirmed, it goes back to {version}.": "Unbestätigt geht es auf {version} zurück.", "Not confirmed, it is uninstalled; its rows are kept in a file.": "Unbestätigt wird es deinstalliert; seine Zeilen bleiben in einer Datei.",
+  Confirm: "Bestätigen", "Revert now": "Jetzt zurückgehen", "{name} {version} stays": "{name} {version} bleibt", "{version} went back by itself": "{version} ist von selbst zurückgegangen", "{version} could not be taken back": "{version} ließ sich nicht zurücknehmen",
   // Installed
   "Installed plugins": "Installierte Plugins", "What this site runs. Every change is planned, journalled and can be undone.": "Was auf dieser Site läuft. Jede Änderung wird geplant, aufgezeichnet und lässt sich zurücknehmen.",
   "Browse the marketplace": "Im Marktplatz stöbern", "No plugin is installed yet": "Noch ist kein Plugin installiert", "Plugins bring pages, menu entries, widgets and background work, without a restart.": "Plugins bringen Seiten, Menüeinträge, Widgets und Hintergrundarbeit, ohne Neustart.",

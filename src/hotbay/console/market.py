@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
-from hotbay.confirmations import find_confirmation
+from hotbay.confirmations import find_confirmation, pending
 from hotbay.console import shelf
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.leaks import all_leaks
+from hotbay.model import Live
 
 router = APIRouter(tags=["marketplace"])
 
@@ -72,3 +73,15 @@ def _live(hotbay: Host, found: shelf.Addon) -> dict[str, Any] | None:
 def installed(hotbay: Host) -> Response:
     """What is installed, what each worker makes of it, and folders that could not be brought in."""
     return JSONResponse(shelf.installed(hotbay))
+
+
+@router.get("/confirmations")
+def confirmations(hotbay: Host) -> Response:
+    """The changes that go back unless somebody confirms them, the most urgent first."""
+    live = hotbay.store.all_live()
+    rows = [one.to_json() | {"name": _name(live.get(one.plugin), one.plugin)} for one in pending(hotbay.store)]
+    return JSONResponse({"confirmations": sorted(rows, key=lambda row: row["seconds_left"])})
+
+
+def _name(row: Live | None, plugin: str) -> str:
+    return str(row.manifest.get("name", plugin)) if row is not None else plugin
