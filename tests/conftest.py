@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -16,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 _empty = Path(tempfile.mkdtemp(prefix="hotbay-tests-")) / "hotbay.toml"
 _empty.write_text("")
 os.environ["HOTBAY_CONFIG"] = str(_empty)
+
+# A run in the background of a shell ignores SIGINT, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # On a busy machine an example may take long: that is no finding.
 settings.register_profile("hotbay", deadline=None)
