@@ -138,7 +138,18 @@ class Applier:
         Raises LeaseHeld, the refusals of planning, StateError while an operation on this plugin can't be closed, or
         OperationFailed after everything done was undone.
         """
-        with explained(self.settings.database_path), self._lease(request), self._audited(request):
+        with explained(self.settings.database_path), self._lease(request):
+            return self.run_held(request, on_open=on_open, unless=unless)
+
+    def run_held(
+        self,
+        request: Request,
+        *,
+        on_open: Callable[[int], None] = lambda number: None,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
+        """Do it for a caller who holds the lease. Raises as `run` does."""
+        with explained(self.settings.database_path), self._audited(request):
             self.recover()
             refuse_stuck(self.store, request.plugin)
             if unless():

@@ -11,30 +11,27 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from hotbay.activate import Generation
 from hotbay.apply import Applier
-from hotbay.backups import backup_of
 from hotbay.confirmations import (
     Confirmation,
     count_on,
-    find_confirmation,
     note_attempt,
     note_confirmed,
     note_refused,
     pending,
     read_confirmation,
 )
-from hotbay.draft import Request
 from hotbay.duty import Post, keep_looking
-from hotbay.errors import HotbayError, LeaseHeld, MigrationFailed, NotFound, Refused, StateError, Superseded, TooLate
+from hotbay.errors import HotbayError, LeaseHeld, NotFound, Refused, StateError, Superseded, TooLate
 from hotbay.follow import Follower
-from hotbay.model import DataPolicy, Kind, Rows, Standing
+from hotbay.model import Standing
 from hotbay.moments import Moment, moment, tell_seconds
 from hotbay.presence import Workers
 from hotbay.readings import error_rate
+from hotbay.revert import go_back, overdue
 from hotbay.serve import Serving
 from hotbay.settings import Settings
 from hotbay.store import Changes, Store
@@ -117,7 +114,7 @@ class Confirmations:
     def _look(self, item: Confirmation, *, due: bool) -> str:
         if time.monotonic() < self._again.get(item.operation, 0.0):
             return ""
-        reason = self._overdue(item)
+        reason = overdue(item, self.clock())
         if not reason and due:
             reason = self._ill(item) or self._worse(item)
         return self.revert(item, reason) if reason else ""
@@ -130,10 +127,6 @@ class Confirmations:
             return count_on(connection, item, now)
 
     # ── reasons ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _overdue(self, item: Confirmation) -> str:
-        over = item.left(self.clock()) <= 0
-        return f"nobody confirmed it within {tell_seconds(item.seconds)}" if over else ""
 
     def _ill(self, item: Confirmation) -> str:
         """It was left out, or its health was bad in a worker more often in a row than that may be."""
@@ -164,7 +157,7 @@ class Confirmations:
     def revert(self, item: Confirmation, reason: str) -> str:
         """Go back, unless it is confirmed meanwhile; answers what was done. One that fails is tried again, thrice."""
         try:
-            self._run(item, self._request(item, reason))
+            go_back(self.applier().run, self.store, item, reason)
         except (LeaseHeld, Superseded) as error:
             log.info("%s %s is to be reverted (%s), but has to wait: %s", item.plugin, item.version, reason, error)
             return ""
@@ -177,32 +170,6 @@ class Confirmations:
         text = f"{item.kind} of {item.plugin} {item.version} was reverted: {reason}"
         logging.getLogger(f"hotbay.plugin.{item.plugin}").error(text)
         return text
-
-    def _run(self, item: Confirmation, request: Request) -> None:
-        def settled() -> bool:
-            found, row = find_confirmation(self.store, item.plugin), self.store.find_live(item.plugin)
-            if found is None or row is None or row.image != item.image:
-                return True
-            return found.state is not Standing.PENDING or found.operation != item.operation
-
-        try:
-            self.applier().run(request, unless=settled)
-        except MigrationFailed as error:
-            if request.rows is not Rows.MERGE or error.step != "restore":
-                raise
-            reason = f"{request.reason}; the added rows are in the backup alone: {error.message}"
-            self.applier().run(replace(request, rows=Rows.RESTORE, reason=reason), unless=settled)
-
-    def _request(self, item: Confirmation, reason: str) -> Request:
-        if item.kind is Kind.INSTALL:
-            # Tables that were there before it came stay.
-            fresh = all(row["operation"] == item.operation for row in self.store.applied(item.plugin))
-            data = DataPolicy.EXPORT if fresh else DataPolicy.KEEP
-            return Request(Kind.UNINSTALL, item.plugin, data=data, force=True, reason=reason)
-        rows = Rows.MERGE if item.keep_new_rows else Rows.RESTORE
-        if backup_of(self.store, item.operation) is None:
-            rows = Rows.KEEP  # There were none.
-        return Request(Kind.ROLLBACK, item.plugin, image=item.before_image, rows=rows, accept_loss=True, reason=reason)
 
     def _failed(self, item: Confirmation, reason: str, error: HotbayError) -> str:
         if error.detail.get("switched"):  # It has gone back; recovery does the rest.

@@ -105,6 +105,13 @@ def all_confirmations(registry: Store) -> dict[str, Confirmation]:
     return {item.plugin: item for item in found if item is not None}
 
 
+def unreadable_confirmations(registry: Store) -> list[str]:
+    """The plugins whose rows something else wrote over."""
+    known = all_confirmations(registry)
+    with registry.read() as connection:
+        return [plugin for plugin in connection.scalars(select(confirmations.c.plugin)) if plugin not in known]
+
+
 def pending(registry: Store) -> list[Confirmation]:
     """What waits for a confirmation."""
     return [item for item in all_confirmations(registry).values() if item.state is Standing.PENDING]
@@ -182,7 +189,12 @@ def note_switch(connection: Connection, plan: Plan, operation: int, row: Live | 
     elif found.state is Standing.PENDING and row is not None:
         settle(connection, found, Standing.DROPPED, f"{plan.kind} in operation {operation}")
     else:
-        connection.execute(delete(confirmations).where(confirmations.c.plugin == plan.plugin))
+        forget_confirmation(connection, plan.plugin)
+
+
+def forget_confirmation(connection: Connection, plugin: str) -> None:
+    """Delete a plugin's row, if there is one."""
+    connection.execute(delete(confirmations).where(confirmations.c.plugin == plugin))
 
 
 def _begin(connection: Connection, plan: Plan, operation: int, row: Live, params: Mapping[str, Any]) -> None:

@@ -57,6 +57,13 @@ def lost_operations(host: OfflineHost) -> str:
     return "receipts:orphaned:1"
 
 
+def overdue_change(host: OfflineHost) -> str:
+    shop(host.settings.home.parent / "packages", "1.1.0")
+    run(host, Kind.UPGRADE, version="1.1.0", confirm_within=600.0)
+    sql(host, "UPDATE hotbay_confirmations SET used = 660")
+    return "confirmations:overdue:shop"
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
@@ -69,7 +76,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("damage", [lost_backup, unknown_backup, changed_image, unused_image, lost_operations])
+DAMAGES = [lost_backup, unknown_backup, changed_image, unused_image, lost_operations, overdue_change]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_old_or_new(sound: Path, tmp_path: Path, damage: Callable[[OfflineHost], str]) -> None:
     shutil.copytree(sound, tmp_path / "root")
     home = tmp_path / "root" / "home"

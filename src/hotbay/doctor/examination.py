@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hotbay.doctor import folders, former, frontends, ground, images, keepsakes, plugins, processes, receipts
+from hotbay.doctor import (
+    folders,
+    former,
+    frontends,
+    ground,
+    images,
+    keepsakes,
+    plugins,
+    processes,
+    receipts,
+    unconfirmed,
+)
 from hotbay.doctor.finding import ERROR, Finding, Findings, Patient
 from hotbay.settings import Settings
 
@@ -12,6 +23,7 @@ _FIRST = (ground.folders_writable, ground.disk, ground.database, ground.local_pa
 # In the order in which what they find is mended: what was lost comes back before what is left over goes.
 _OF_ROWS = (
     *(plugins.open_operations, plugins.owed_contracts, plugins.serving, plugins.unloading, plugins.stray_rows),
+    *(unconfirmed.orphaned, unconfirmed.overdue, unconfirmed.given_up),
     *(images.images, folders.folders, images.leftovers, folders.registry_file),
     *(frontends.frontends, frontends.strays),
     *(former.missing_tables, former.left_behind, keepsakes.backups, keepsakes.exports, keepsakes.logs),

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from hotbay import journal
+from hotbay.draft import Request
 from hotbay.errors import LeaseHeld
 from hotbay.model import Live
 from hotbay.presence import Lease
@@ -26,6 +27,9 @@ class Surgeon(Writer, Protocol):
 
     def recover(self, *, thorough: bool = False) -> list[int]:
         """Finish or undo operations that were cut off; answers the numbers of those closed."""
+
+    def run_held(self, request: Request, *, unless: Callable[[], bool]) -> object:
+        """Run an operation under the lease; raises Superseded when `unless` is true."""
 
 
 Cure = Callable[[Surgeon], str]
