@@ -13,6 +13,7 @@ import pytest
 
 from engine_host import Kind, die, elsewhere, opened, query, run, shop
 from hotbay import history, journal
+from hotbay.confirm import confirm
 from hotbay.errors import NotVerified
 from hotbay.history import find_anchor, prune_history
 from hotbay.offline import OfflineHost
@@ -172,3 +173,18 @@ def test_killed_in_the_middle_nothing_is_gone(grown: Path, tmp_path: Path, what:
         assert seen(host)[1] == [1, 2, 3, 4, 5, 6]
         assert find_anchor(host.store) is None
         assert prune(host, most=4) == 2
+
+
+def test_what_waits_for_a_confirmation_stays(tmp_path: Path) -> None:
+    shop(tmp_path / "packages", "1.0.0")
+    with opened(tmp_path / "home") as host:
+        for kind in (Kind.INSTALL, Kind.UNINSTALL):
+            run(host, kind)
+        waits = run(host, Kind.INSTALL, confirm_within=600.0).operation
+        for kind in (Kind.DEACTIVATE, Kind.ACTIVATE):
+            run(host, kind)
+        prune(host, most=1)
+        assert seen(host)[0][0] == waits
+        confirm(host.applier, "shop")
+        prune(host, most=1)
+        assert seen(host)[0][0] > waits

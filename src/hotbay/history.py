@@ -16,8 +16,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from hotbay import store
 from hotbay.journal import RUNNING
+from hotbay.model import Standing
 from hotbay.receipt import ANCHOR, HostKey, Signed
-from hotbay.schema import audit, operations, receipts, steps
+from hotbay.schema import audit, confirmations, operations, receipts, steps
 from hotbay.settings import Settings
 from hotbay.store import Store, now
 
@@ -29,7 +30,7 @@ PIECE = 500
 def prune_history(settings: Settings, registry: Store, key: HostKey) -> int:
     """Delete at most `PIECE` operations and audit entries beyond the retention; answers how many operations went.
 
-    The newest `history_max` stay, unless they are older than `history_days`; the last one, and what runs, always stays.
+    The newest `history_max` stay, unless they are older than `history_days`; the last one, what runs, and what waits for a confirmation always stay.
     Safe to repeat, at any time and by anybody: it is one transaction.
     """
     most, oldest = settings.history_max, _stamp(settings.history_days)
@@ -65,6 +66,7 @@ def _prefix(connection: Connection, most: int, oldest: str) -> list[Any]:
     """The receipts at the beginning of the chain whose operations may go."""
     beyond = _beyond(connection, operations.c.id, most) or 0
     newest = connection.scalar(select(func.max(receipts.c.number))) or 0
+    waiting = _waiting(connection)
     query = (
         select(receipts.c.number, receipts.c.sha256, receipts.c.operation, operations.c.state, operations.c.finished_at)
         .join(operations, operations.c.id == receipts.c.operation, isouter=True)
@@ -72,7 +74,14 @@ def _prefix(connection: Connection, most: int, oldest: str) -> list[Any]:
         .order_by(receipts.c.number)
         .limit(PIECE)
     )
-    return list(takewhile(lambda row: _may_go(row, beyond, oldest), connection.execute(query)))
+    found = connection.execute(query)
+    return list(takewhile(lambda row: row.operation not in waiting and _may_go(row, beyond, oldest), found))
+
+
+def _waiting(connection: Connection) -> set[int]:
+    """The operations that wait for a confirmation."""
+    pending = confirmations.c.state == Standing.PENDING.value
+    return set(connection.scalars(select(confirmations.c.operation).where(pending)))
 
 
 def _may_go(row: Any, beyond: int, oldest: str) -> bool:
@@ -94,7 +103,8 @@ def _forget(connection: Connection, key: HostKey, last: Any) -> None:
 def _forget_without_receipt(connection: Connection, top: int) -> None:
     """Older operations that never got one, because their rows can't be understood."""
     kept = select(receipts.c.operation)
-    lost = (operations.c.id < top, operations.c.state != RUNNING, operations.c.id.not_in(kept))
+    old = (operations.c.id < top, operations.c.id.not_in(_waiting(connection)))
+    lost = (*old, operations.c.state != RUNNING, operations.c.id.not_in(kept))
     connection.execute(delete(steps).where(steps.c.operation.in_(select(operations.c.id).where(*lost))))
     connection.execute(delete(operations).where(*lost))
 
