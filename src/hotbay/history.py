@@ -30,8 +30,8 @@ PIECE = 500
 def prune_history(settings: Settings, registry: Store, key: HostKey) -> int:
     """Delete at most `PIECE` operations and audit entries beyond the retention; answers how many operations went.
 
-    The newest `history_max` stay, unless they are older than `history_days`; the last one, what runs, and what waits for a confirmation always stay.
-    Safe to repeat, at any time and by anybody: it is one transaction.
+    The newest `history_max` stay, unless they are older than `history_days`; the last one, what runs, and what waits
+    for a confirmation always stay. Safe to repeat, at any time and by anybody: it is one transaction.
     """
     most, oldest = settings.history_max, _stamp(settings.history_days)
     with registry.read() as connection:
