@@ -21,6 +21,9 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Chromium says of most violations what they are; this says it of all, in words that no test expects by accident.
+LISTEN = """document.addEventListener('securitypolicyviolation', (event) =>
+  console.error(`policy: ${event.effectiveDirective} refused ${event.blockedURI} ${event.sample}`))"""
 expect.set_options(timeout=15_000)
 
 
@@ -82,6 +85,7 @@ def visitors(site: Site, chromium: Browser) -> Iterator[list[Visitor]]:
 
 def new_visitor(site: Site, chromium: Browser, visitors: list[Visitor], **options: object) -> Visitor:
     made = Visitor(site, chromium.new_context(locale="en-US", **options))  # type: ignore[arg-type]
+    made.context.add_init_script(LISTEN)
     visitors.append(made)
     return made
 

@@ -1,4 +1,4 @@
-"""The billing host with two workers, served for real, with the chatbot and a package for these tests to install."""
+"""The billing host with two workers, served for real, with the chatbot and packages for these tests to install."""
 
 from __future__ import annotations
 
@@ -11,120 +11,92 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import dedent
+from typing import IO, Any
 
 import httpx
 
+from browser.notes import EDITIONS, PLUGIN, tree, write
 from hotbay.package import pack
 
 ROOT = Path(__file__).parents[2]
 BILLING = ROOT / "examples" / "billing"
-PLUGIN = "live_notes"
 PASSWORD = "correct horse"
 ADMIN, CUSTOMER = "admin@example.com", "customer@example.com"
 API = "/api/v1"
-
-CONFIG = """
-    export const AddonConfig = {
-      routes: [{ path: '/support/notes', component: () => import('./pages/NotesPage'), requireAdmin: true }],
-      components: { NotesWidget: () => import('./components/NotesWidget') },
-      navigationItems: [
-        { parent: 'Support', name: 'Live Notes', href: '/support/notes', icon: 'ChatBubbleLeftRightIcon' },
-      ],
-      widgets: [{ slot: 'homepage.widgets', component: 'NotesWidget' }],
-      commands: [{ id: 'notes', title: 'Answer notes', href: '/support/notes' }],
-    };
-"""
-PAGE = """
-    import { useHotState } from '@hotbay/sdk';
-    import { PageHeader, TextInput } from '@hotbay/ui';
-
-    export default function NotesPage({ plugin }) {
-      const [text, setText] = useHotState('draft', '');
-      if (text === 'crash') throw new Error('the page broke');
-      return (
-        <>
-          <PageHeader title="Live Notes" about={`Version ${plugin.version}`} />
-          <TextInput label="Answer" value={text} onChange={(event) => setText(event.currentTarget.value)} />
-        </>
-      );
-    }
-"""
-WIDGET = """
-    import './widget.css';
-    export default function NotesWidget() {
-      return <button type="button" className="note-bubble">Write a note</button>;
-    }
-"""
-ROUTES = """
-    from fastapi import APIRouter
-
-    router = APIRouter(prefix="/notes")
-
-
-    @router.get("/all")
-    def every():
-        return []
-"""
-
-
-def tree(folder: Path, version: str) -> Path:
-    """The package's folder."""
-    manifest = {
-        "id": "live_notes",
-        "name": "Live Notes",
-        "version": version,
-        "description": "Notes on what customers say",
-        "author": "Test",
-        "category": "communication",
-        "price": 0,
-        "icon": "PencilSquareIcon",
-        "changelog": f"{version}: better",
-        "backend": {"routes": ["/api/v1/notes/*"]},
-        "frontend": {"routes": ["/support/notes"], "components": ["NotesWidget"]},
-        "permissions": ["api.register_routes"],
-    }
-    files = {
-        "metadata.json": json.dumps(manifest),
-        "README.md": "# Live Notes\n\nNotes on *customers*.\n",
-        "backend/__init__.py": "",
-        "backend/routes.py": dedent(ROUTES),
-        "frontend/addon.config.ts": dedent(CONFIG),
-        "frontend/pages/NotesPage.tsx": dedent(PAGE),
-        "frontend/components/NotesWidget.tsx": dedent(WIDGET),
-        "frontend/components/widget.css": ".note-bubble { position: fixed; right: 24px; bottom: 24px }",
-    }
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
 
 
 @dataclass
 class Site:
     """A served host, and an administrator's client."""
 
-    url: str
     folder: Path
     client: httpx.Client
+    environment: dict[str, str]
+    log: IO[bytes]
+    server: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url).rstrip("/")
+
+    def start(self) -> None:
+        """Serve, on the same port as before; answers when both workers do."""
+        command = [sys.executable, "-m", "uvicorn", "app.main:app", "--app-dir", str(BILLING), "--host", "127.0.0.1"]
+        command += ["--port", str(self.client.base_url.port), "--workers", "2"]
+        command += ["--timeout-graceful-shutdown", "5", "--log-level", "warning"]
+        self.server = subprocess.Popen(command, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT)
+        _ready(self.server, self.client, self.folder)
+
+    def stop(self) -> None:
+        """Serve no more. Harmless when nothing is served."""
+        if self.server is not None:
+            self.server.terminate()
+            self.server.wait(20)
+            self.server = None
+
+    def hotbay(self, *words: str) -> None:
+        """A command on the host's machine."""
+        command = [sys.executable, "-m", "hotbay.cli", *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def offer(self, plugin: str, version: str, files: dict[str, str], **manifest: Any) -> None:
+        """Pack one more package into the folder that the marketplace shows."""
+        about = {"id": plugin, "name": plugin.replace("_", " ").title(), "version": version, "price": 0} | manifest
+        folder = self.folder / "trees" / version / plugin
+        write(folder, files | {"metadata.json": json.dumps(about)})
+        pack(folder, self.folder / "modules")
+
+    def registry(self) -> dict[str, Any]:
+        """What a browser of the administrator would be told."""
+        answer: dict[str, Any] = self.client.get(f"{API}/hotbay/registry").raise_for_status().json()
+        return answer
+
+    def plugin_log(self, plugin: str) -> str:
+        """The end of a plugin's log, as the server kept it."""
+        answer = self.client.get(f"{API}/marketplace/logs/{plugin}").raise_for_status()
+        return "\n".join(answer.json()["lines"])
 
     def remove(self) -> None:
         """Leave no plugin for the next test."""
         for row in self.client.get(f"{API}/marketplace/installed").json()["addons"]:
-            path = f"{API}/marketplace/uninstall/{row['id']}"
-            self.client.delete(path, params={"data": "purge"}).raise_for_status()
+            self.uninstall(row["id"])
 
-    def install(self, version: str = "1.0.0") -> None:
-        """Install behind the browser's back."""
-        body = {"addon_id": PLUGIN, "version": version}
+    def uninstall(self, plugin: str = PLUGIN) -> None:
+        """Behind the browser's back, with its data."""
+        path = f"{API}/marketplace/uninstall/{plugin}"
+        self.client.delete(path, params={"data": "purge"}).raise_for_status()
+
+    def install(self, version: str = "1.0.0", plugin: str = PLUGIN) -> None:
+        """Behind the browser's back."""
+        body = {"addon_id": plugin, "version": version}
         self.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
 
-    def upgrade(self) -> None:
-        """To the highest version."""
-        self.client.post(f"{API}/marketplace/upgrade/{PLUGIN}", json={}).raise_for_status()
+    def upgrade(self, version: str, plugin: str = PLUGIN) -> None:
+        """Behind the browser's back."""
+        self.client.post(f"{API}/marketplace/upgrade/{plugin}", json={"version": version}).raise_for_status()
 
 
 def free_port() -> int:
@@ -136,10 +108,9 @@ def free_port() -> int:
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     """Two workers of `examples/billing` under uvicorn."""
-    for version in ("1.0.0", "1.1.0"):
+    for version in EDITIONS:
         pack(tree(folder / "trees" / version / PLUGIN, version), folder / "modules")
     runpy.run_path(str(ROOT / "plugins" / "build.py"))["build_all"](folder / "modules")
-    port = free_port()
     environment = os.environ | {
         "DEMO_PASSWORD": PASSWORD,
         "HOTBAY_CONFIG": str(BILLING / "hotbay.toml"),
@@ -149,17 +120,16 @@ def served(folder: Path) -> Iterator[Site]:
     }
     (folder / "var").mkdir()
     subprocess.run([sys.executable, "-m", "app.setup"], cwd=BILLING, env=environment, check=True)
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--app-dir", str(BILLING), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "2", "--timeout-graceful-shutdown", "5", "--log-level", "warning"]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    with (
+        (folder / "server.log").open("wb") as log,
+        httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=60) as client,
+    ):
+        site = Site(folder, client, environment, log)
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                _ready(server, client, folder)
-                yield Site(str(client.base_url).rstrip("/"), folder, client)
+            site.start()
+            yield site
         finally:
-            server.terminate()
-            server.wait(20)
+            site.stop()
 
 
 def _ready(server: subprocess.Popen[bytes], client: httpx.Client, folder: Path) -> None:

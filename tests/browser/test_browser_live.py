@@ -42,7 +42,7 @@ def test_an_upgrade_keeps_what_is_typed(site: Site, admin: Visitor) -> None:
     page = admin.tab("/support/notes")
     page.get_by_label("Answer").fill("half an ans")
     no_reload(page)
-    site.upgrade()
+    site.upgrade("1.1.0")
     expect(page.get_by_text("Version 1.1.0")).to_be_visible()
     expect(page.get_by_label("Answer")).to_have_value("half an ans")
     assert kept(page)

@@ -75,18 +75,21 @@ export function Palette() {
     event.preventDefault();
   };
   return (
-    <Modal opened={shown} onClose={() => run(undefined)} withCloseButton={false} transitionProps={{ duration: 0 }} padding={8} yOffset="12vh" centered={false} size={560} aria-label={t("Search or jump to …")}>
-      <TextInput data-autofocus value={words} onChange={(event) => { setWords(event.currentTarget.value); setAt(0); }} onKeyDown={onKey} size="md" variant="unstyled" px={8}
-        placeholder={t("Search or jump to …")} leftSection={<Icon name="MagnifyingGlassIcon" size={18} />}
-        role="combobox" aria-expanded="true" aria-controls="hb-options" aria-activedescendant={found.length ? `hb-option-${chosen}` : undefined} aria-label={t("Search or jump to …")} />
-      <div id="hb-options" role="listbox" aria-label={t("Pages")} style={{ maxHeight: "48vh", overflow: "auto", borderTop: "1px solid var(--hb-line)", paddingTop: 6 }}>
-        {found.map((option, index) => (
-          <button key={option.id} id={`hb-option-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === chosen} className="hb-option" onMouseMove={() => setAt(index)} onClick={() => run(option)}>
-            <Icon name={option.icon} size={17} /><span>{option.title}</span><small>{option.group}</small>
-          </button>
-        ))}
-        {found.length ? null : <Text size="sm" c="dimmed" p="md">{t("Nothing fits.")}</Text>}
-      </div>
-    </Modal>
+    <Modal.Root opened={shown} onClose={() => run(undefined)} transitionProps={{ duration: 0 }} padding={8} yOffset="12vh" centered={false} size={560}>
+      <Modal.Overlay />
+      <Modal.Content aria-label={t("Search or jump to …")} p={8}>
+        <TextInput data-autofocus value={words} onChange={(event) => { setWords(event.currentTarget.value); setAt(0); }} onKeyDown={onKey} size="md" variant="unstyled" px={8}
+          placeholder={t("Search or jump to …")} leftSection={<Icon name="MagnifyingGlassIcon" size={18} />}
+          role="combobox" aria-expanded="true" aria-controls="hb-options" aria-activedescendant={found.length ? `hb-option-${chosen}` : undefined} aria-label={t("Search or jump to …")} />
+        <div id="hb-options" role="listbox" aria-label={t("Pages")} style={{ maxHeight: "48vh", overflow: "auto", borderTop: "1px solid var(--hb-line)", paddingTop: 6 }}>
+          {found.map((option, index) => (
+            <button key={option.id} id={`hb-option-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === chosen} className="hb-option" onMouseMove={() => setAt(index)} onClick={() => run(option)}>
+              <Icon name={option.icon} size={17} /><span>{option.title}</span><small>{option.group}</small>
+            </button>
+          ))}
+          {found.length ? null : <Text size="sm" c="dimmed" p="md">{t("Nothing fits.")}</Text>}
+        </div>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

@@ -20,6 +20,9 @@ const FONT = 'Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto
 
 const TINTED = ["brand", "teal", "red", "yellow", "gray"];
 
+// Text on the light scheme's tints and soft greys, dark enough to be read (4.5 to 1); the kit's own shades are not.
+const READABLE = { "--mantine-color-dimmed": "#5c6370", "--mantine-color-teal-light-color": "#066649", "--mantine-color-yellow-light-color": "#7a4a00", "--mantine-color-red-light-color": "#b02020" };
+
 /** Tints of the dark scheme: a light veil over the card, and text that can be read on it. */
 export const variables: CSSVariablesResolver = () => {
   const veil = (color: string) => `color-mix(in srgb, var(--mantine-color-${color}-5) 18%, transparent)`;
@@ -30,14 +33,17 @@ export const variables: CSSVariablesResolver = () => {
   ]);
   const primary = [["--mantine-primary-color-light", veil("brand")], ["--mantine-primary-color-light-color", "var(--mantine-color-brand-2)"]];
   const page = [["--mantine-color-body", "#14161b"], ["--mantine-color-default", "#1b1f26"], ["--mantine-color-default-border", "#2e3440"], ["--table-border-color", "#262a33"]];
-  return { variables: {}, light: {}, dark: Object.fromEntries([...each, ...primary, ...page]) };
+  return { variables: {}, light: READABLE, dark: Object.fromEntries([...each, ...primary, ...page]) };
 };
 
 export const theme = createTheme({
   primaryColor: "brand",
-  primaryShade: { light: 6, dark: 5 },
+  primaryShade: 6,
   autoContrast: true,
+  // Below it white is read better than black (4.5 to 1 or more), above it black, whatever colour the host chose.
+  luminanceThreshold: 0.179,
   colors: {
+    red: ["#fff0f0", "#ffe3e3", "#ffc9c9", "#ffa8a8", "#ff8787", "#f76565", "#d62828", "#c02121", "#b02020", "#8f1a1a"],
     brand: shades(boot.brand.color || DEFAULT),
     dark: ["#d5d8df", "#b9bec9", "#949aa8", "#6f7686", "#3c4250", "#2c313c", "#22262f", "#191c23", "#121419", "#0c0d11"],
   },

@@ -61,7 +61,7 @@ export default function Health() {
         {findings.map((one) => (
           <Card key={one.id} withBorder padding="md" radius="md">
             <Group wrap="nowrap" align="flex-start" gap="md">
-              <ThemeIcon variant="light" radius="xl" color={LOOK[one.level][0]} aria-label={t(one.level)}><Icon name={LOOK[one.level][1]} size={16} /></ThemeIcon>
+              <ThemeIcon variant="light" radius="xl" color={LOOK[one.level][0]} role="img" aria-label={t(one.level)}><Icon name={LOOK[one.level][1]} size={16} /></ThemeIcon>
               <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{one.check}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}>{one.message}</Text>{one.mend ? <Text size="sm" c="dimmed">{one.mend}</Text> : null}</div>
               {one.fixable ? <Button size="xs" variant="default" disabled={busy} onClick={() => void mend([one.id])}>{t("Mend")}</Button> : null}
               {one.choice ? (
