@@ -8,32 +8,6 @@ from playwright.sync_api import Browser, expect
 from browser.conftest import Visitor, new_visitor
 from browser.site import CUSTOMER, Site
 
-PAGES = {
-    "/dashboard": "Dashboard",
-    "/customers": "Customers",
-    "/products": "Products",
-    "/orders": "Orders",
-    "/invoices": "Invoices",
-    "/payments": "Payments",
-    "/marketplace": "Marketplace",
-    "/marketplace/live_notes": "Live Notes",
-    "/plugins": "Installed plugins",
-    "/plugins/live_notes": "Live Notes",
-    "/operations": "Operations",
-    "/audit": "Audit",
-    "/health": "Health",
-    "/sources": "Sources",
-}
-
-
-def test_every_page_of_an_administrator(site: Site, admin: Visitor) -> None:
-    site.install("1.1.0")
-    page = admin.tab("/")
-    for path, title in PAGES.items():
-        page.goto(site.url + path)
-        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
-        expect(page.locator(".mantine-Skeleton-root")).to_have_count(0)
-
 
 def test_an_operation_with_its_steps(site: Site, admin: Visitor) -> None:
     site.install("1.1.0")

@@ -56,6 +56,8 @@ export const theme = createTheme({
     Button: { defaultProps: { fw: 550 } },
     Modal: { defaultProps: { centered: true, radius: "lg", overlayProps: { backgroundOpacity: 0.45, blur: 2 } } },
     Card: { defaultProps: { radius: "lg" } },
+    // The first entry gets the focus; the kit's placeholder is no entry, and screen readers count it as one.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Badge: { defaultProps: { radius: "sm", fw: 600 }, styles: { root: { textTransform: "none", letterSpacing: 0 } } },
     Table: { defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md" } },
   },
