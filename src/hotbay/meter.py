@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 _UNIT_BITS = 7  # A unit is 128 ns.
 _UNIT = (1 << _UNIT_BITS) / 1e9
 _BUCKETS = ((64 - _UNIT_BITS) << 3) + 16
-_SLOTS = 48
+_SLOTS = 96
 _SHORTEST = 0.002
 _Key = TypeVar("_Key", int, str)
 

@@ -198,3 +198,17 @@ def test_values_get_the_type_that_the_schema_wants() -> None:
     assert found == {
         "text": "5", "mode": "1", "maybe": "true", "count": 5, "on": True, "any": [1], "unknown": "x y",
     }  # fmt: skip
+
+
+def test_files_and_tables_of_a_plugin(terminal: Terminal) -> None:
+    terminal.offer()
+    terminal.run("install", "shop")
+    found = terminal.json("files", "shop")
+    assert "backend/routes.py" in [one["name"] for one in found["code"]["files"]]
+    assert "backend/routes.py" in terminal.run("files", "shop").stdout
+    assert [(one["name"], one["rows"]) for one in terminal.json("tables", "shop")["tables"]] == [("shop_rows", 2)]
+    assert "shop_rows" in terminal.run("tables", "shop").stdout
+    assert terminal.json("metrics", "shop")["total"]["requests"] == 0
+    assert terminal.run("metrics", "shop").stdout.startswith("WHEN")
+    for verb in ("files", "tables", "metrics"):
+        terminal.run(verb, "other", code=4)

@@ -8,6 +8,7 @@ import click
 
 from hotbay import __version__
 from hotbay.cli.author import VERBS as AUTHOR
+from hotbay.cli.belongings import VERBS as BELONGINGS
 from hotbay.cli.change import VERBS as CHANGE
 from hotbay.cli.complete import VERBS as COMPLETE
 from hotbay.cli.health import VERBS as HEALTH
@@ -35,5 +36,5 @@ def commands(ctx: click.Context, config: Path | None, verbose: bool) -> None:
     ctx.obj = Shell(config.absolute() if config else None, verbose)
 
 
-for verb in (*PROJECT, *LOOK, *CHANGE, *KEEP, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
+for verb in (*PROJECT, *LOOK, *BELONGINGS, *CHANGE, *KEEP, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
     commands.add_command(verb)

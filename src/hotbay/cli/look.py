@@ -246,22 +246,46 @@ def _worker(item: Entry) -> str:
 
 
 @click.command(cls=Verb)
+@click.argument("plugin", metavar="[ID]", default="", shell_complete=plugin_ids)
 @click.option("--prometheus", is_flag=True, help="Print what a Prometheus server reads.")
 @pass_shell
-def metrics(shell: Shell, /, prometheus: bool) -> None:
-    """Tell what the workers measured: requests, failures, latencies, loop-holding, memory."""
+def metrics(shell: Shell, /, plugin: str, prometheus: bool) -> None:
+    """Tell what the workers measured: requests, failures, latencies, memory; or one plugin's last minutes."""
+    from hotbay.activity import activity
     from hotbay.metrics import render
     from hotbay.metrics import table as rows_of
     from hotbay.presence import Workers
     from hotbay.readings import readings
 
-    found = readings(Workers(shell.settings().run))
+    workers = Workers(shell.settings().run)
+    if plugin:
+        with shell.registry() as store:
+            store.get_live(plugin)
+        last = {"addon_id": plugin} | activity(workers, plugin)
+        shell.put(last, lambda: _print_activity(last["spans"]))
+        return
+    found = readings(workers)
     if prometheus:
         text = render(found)
         shell.put({"text": text}, text.rstrip("\n"))
     else:
         rows = rows_of(found)
         shell.put({"workers": len(found), "plugins": rows}, lambda: _print_metrics(rows, len(found)))
+
+
+def _print_activity(spans: list[Entry]) -> None:
+    rows = [
+        (
+            f"{span['at'] - spans[-1]['at']:.0f} s",
+            span["requests"],
+            span["failed"],
+            seconds(span["p50"]),
+            seconds(span["p99"]),
+        )
+        for span in spans
+        if span["requests"]
+    ]
+    table(("WHEN", "REQUESTS", "FAILED", "P50", "P99"), rows)
 
 
 def _print_metrics(rows: list[Entry], workers: int) -> None:

@@ -1,0 +1,31 @@
+"""One installed plugin looked at closely: how it fared in the last minutes, its files, its tables."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from hotbay import belongings
+from hotbay.activity import activity as fared
+from hotbay.console.desk import AddonId, Host
+
+router = APIRouter(tags=["marketplace"])
+
+
+@router.get("/activity/{addon_id}")
+def activity(addon_id: AddonId, hotbay: Host) -> Response:
+    """Requests, failures and latencies of the last four minutes in spans of five seconds, all workers added up."""
+    hotbay.store.get_live(addon_id)
+    return JSONResponse({"addon_id": addon_id} | fared(hotbay.follower.workers, addon_id))
+
+
+@router.get("/files/{addon_id}")
+def files(addon_id: AddonId, hotbay: Host) -> Response:
+    """The files of the plugin's code in service and of its own folder, with their sizes."""
+    return JSONResponse(belongings.files(hotbay.settings, hotbay.store, addon_id))
+
+
+@router.get("/tables/{addon_id}")
+def tables(addon_id: AddonId, hotbay: Host) -> Response:
+    """The plugin's tables with their rows and bytes, and the host's tables that it may read."""
+    return JSONResponse(belongings.tables(hotbay.settings, hotbay.store, addon_id))
