@@ -55,8 +55,8 @@ unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
 versions: $(STAMP) /usr/bin/bwrap  ## the core's tests on the other supported Pythons that are here
 	@sh scripts/versions.sh
 
-bench: $(STAMP)  ## all benchmarks, in their quick form
-	@for name in overhead install boot stall backup leak swap_under_load; do \
+bench: $(STAMP) /usr/bin/chromium  ## all benchmarks, in their quick form
+	@for name in overhead install boot stall backup leak swap_under_load browser_swap; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py --quick --json || exit 1; done
 
 soak: $(STAMP)   ## random operations, kills and requests against a model, for MINUTES (60)

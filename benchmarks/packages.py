@@ -115,3 +115,32 @@ def build_sample(into: Path) -> Path:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+PANE = """
+export const AddonConfig = {{
+  routes: [{{ path: '/support/pane', component: () => import('./pages/Page'), requireAdmin: true }}],
+  components: {{ Widget: () => import('./components/Widget') }},
+  navigationItems: [{{ parent: 'Support', name: 'Pane {version}', href: '/support/pane', icon: 'TicketIcon' }}],
+  widgets: [{{ slot: 'homepage.widgets', component: 'Widget' }}],
+}};
+"""
+PANE_PART = """
+export default function {name}({{ plugin }}) {{
+  return <p className="{css}">Pane {{plugin.version}}</p>;
+}}
+"""
+
+
+def build_pane(into: Path, version: str) -> Path:
+    """Pack a plugin whose menu entry, page and widget say its version; its frontend is compiled here."""
+    files = {
+        "backend/__init__.py": "",
+        "frontend/addon.config.ts": PANE.format(version=version),
+        "frontend/pages/Page.tsx": PANE_PART.format(name="Page", css="pane-page") + f"// {version}\n",
+        "frontend/components/Widget.tsx": PANE_PART.format(name="Widget", css="pane-widget") + f"// {version}\n",
+    }
+    browser = {"routes": ["/support/pane"], "components": ["Widget"]}
+    with TemporaryDirectory() as temporary:
+        tree = write_tree(Path(temporary) / "pane", metadata("pane", version, backend={}, frontend=browser), files)
+        return pack(tree, _made(into))

@@ -100,6 +100,36 @@ ROWS: dict[str, dict[str, str]] = {
         "Backup / restore / reverted against that copy, ratio": "backup_ratio restore_ratio reverted_ratio",
         "The rows came back as they were": "same",
     },
+    "browser_swap": {
+        "**Switch to paint, all below, p50 / p95, ms** (goal: 50 / 100)": "all.p50_ms all.p95_ms",
+        "Install: menu entry / page / widget, p50, ms": (
+            "install.menu.p50_ms install.page.p50_ms install.widget.p50_ms"
+        ),
+        "Install: menu entry / page / widget, p95, ms": (
+            "install.menu.p95_ms install.page.p95_ms install.widget.p95_ms"
+        ),
+        "Upgrade: menu entry / page / widget, p50, ms": (
+            "upgrade.menu.p50_ms upgrade.page.p50_ms upgrade.widget.p50_ms"
+        ),
+        "Upgrade: menu entry / page / widget, p95, ms": (
+            "upgrade.menu.p95_ms upgrade.page.p95_ms upgrade.widget.p95_ms"
+        ),
+        "Removal: menu entry / page / widget, p50, ms": (
+            "removal.menu.p50_ms removal.page.p50_ms removal.widget.p50_ms"
+        ),
+        "Removal: menu entry / page / widget, p95, ms": (
+            "removal.menu.p95_ms removal.page.p95_ms removal.widget.p95_ms"
+        ),
+        "Rounds; error of the clocks at most, ms": "rounds clock_ms",
+        "**Last of so many tabs of a browser, longest, ms** (goal: 1000)": "tabs.count tabs.last_tab_max_ms",
+        "Last tab, p50, install / upgrade / removal, ms": "tabs.install.p50_ms tabs.upgrade.p50_ms tabs.removal.p50_ms",
+        "**First load of the shell, compressed, homepage / console, KB** (goal: ≤ 300)": (
+            "homepage.shell_kb console.shell_kb"
+        ),
+        "The host's own pages / all that is fetched, homepage, KB": "homepage.host_kb homepage.all_kb",
+        "First / largest contentful paint, homepage, ms": "homepage.first_paint_ms homepage.largest_paint_ms",
+        "First / largest contentful paint, console, ms": "console.first_paint_ms console.largest_paint_ms",
+    },
     "soak": {
         "Minutes": "minutes",
         "**Histories that are not as the model says** (goal: 0)": "failed",

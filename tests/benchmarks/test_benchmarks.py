@@ -33,6 +33,7 @@ KEYS = {
     "boot": ("ratio",),
     "stall": ("max_stall_ms",),
     "leak": ("cycles", "alive", "rss_growth_mb"),
+    "browser_swap": ("rounds", "missed_switches", "clock_ms"),
     "backup": ("rows", "backup_s", "restore_s", "reverted_s", "backup_ratio", "restore_ratio"),
     "soak": ("histories", "operations", "requests", "refused_requests", "failed"),
     "torture": ("kills", "torn", "lost_rows"),
@@ -86,6 +87,15 @@ def test_torture_kills_and_tears_nothing() -> None:
     answer = tiny("torture")
     assert (answer["torn"], answer["lost_rows"], answer["failures"]) == (0, 0, [])
     assert answer["kills"] > 5
+
+
+def test_browsers_paint_what_was_switched_and_their_clocks_are_known() -> None:
+    answer = tiny("browser_swap")
+    assert answer["missed_switches"] == 0
+    assert answer["all"]["count"] == 9
+    assert 0 < answer["clock_ms"] < answer["all"]["p50_ms"]
+    assert 50 < answer["console"]["shell_kb"] < answer["console"]["all_kb"]
+    assert 0 < answer["homepage"]["first_paint_ms"] <= answer["homepage"]["largest_paint_ms"]
 
 
 def test_install_reaches_every_worker_with_no_other_status() -> None:
