@@ -35,7 +35,7 @@ export default defineConfig({
       // Libraries mark their modules for servers that render React; there is none here.
       onLog: (level, log, next) => (log.code === "MODULE_LEVEL_DIRECTIVE" ? undefined : next(level, log)),
       preserveEntrySignatures: "strict",
-      input: { main: resolve(here, "src/main.tsx"), ...Object.fromEntries(SHARED.map((name) => [names(name), `shared:${name}`])) },
+      input: { main: resolve(here, "src/main.tsx"), frame: resolve(here, "src/frame/main.tsx"), ...Object.fromEntries(SHARED.map((name) => [names(name), `shared:${name}`])) },
       output: {
         entryFileNames: "shell/[name]-[hash].js",
         chunkFileNames: "shell/[name]-[hash].js",

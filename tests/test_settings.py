@@ -168,3 +168,38 @@ def test_values_of_the_watchers_may_come_from_file_and_environment(
     assert (settings.error_policy, settings.error_policies, settings.safe_mode) == ("rollback", {"shop": "none"}, True)
     assert settings.metrics_token.get_secret_value() == "0123456789abcdef"
     assert "0123456789" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("none", "none"),
+        ("all", "all"),
+        ("shop", ("shop",)),
+        ("shop, ai_chatbot", ("shop", "ai_chatbot")),
+        ('["shop"]', ("shop",)),
+        ("[]", ()),
+    ],
+)
+def test_which_frontends_are_framed_may_come_from_the_environment(
+    text: str, wanted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOTBAY_FRONTEND_FRAMES", text)
+    settings = load()
+    assert settings.frontend_frames == wanted
+    assert settings.framed("shop") is (wanted == "all" or "shop" in wanted)  # type: ignore[operator]
+
+
+def test_which_frontends_are_framed_may_come_from_the_file(tmp_path: Path) -> None:
+    assert not load().framed("shop")
+    settings = load(write(tmp_path / "hotbay.toml", 'frontend_frames = ["shop"]\n'))
+    assert (settings.framed("shop"), settings.framed("other")) == (True, False)
+
+
+@pytest.mark.parametrize("text", ['"Some"', '["Shop"]', "[1]", "true", '["a", ""]', '"shop,"', '"[oops"'])
+def test_who_is_framed_wrongly_is_told_how_to_say_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        load(write(tmp_path / "hotbay.toml", f"frontend_frames = {text}\n"))
+    (problem,) = caught.value.problems
+    assert problem.field == "frontend_frames"
+    assert 'must be "none", "all", or the ids' in problem.rule

@@ -1,24 +1,26 @@
 // One contributed component: loaded, guarded, and swapped for its next version only when that one is there.
 import { Component, type ComponentType, type ErrorInfo, type ReactNode, useEffect, useState } from "react";
 import { api } from "./api";
+import { beginAnew, tellFailed } from "./doors";
+import { Framed } from "./frame/Framed";
 import { PluginContext } from "./hot";
 import { integrityOf, load, loaded, type Loadable } from "./modules";
-import type { PluginEntry, PluginProps } from "./types";
+import type { PluginEntry, PluginProps, Where } from "./types";
 import { t } from "./words";
 
-export interface Where {
-  kind: "page" | "widget" | "settings" | "command" | "component";
-  name: string;
-}
+export type { Where };
 
 /** Tell the server that a plugin failed in this browser; never fails itself. */
 export function report(plugin: PluginEntry, where: Where, error: unknown) {
   const told = error instanceof Error ? error : new Error(String(error));
-  const body = { plugin: plugin.id, digest: plugin.digest, ...where, message: told.message, stack: told.stack ?? "", url: location.href };
+  const mishap = { kind: where.kind, name: where.name, message: told.message, stack: told.stack ?? "" };
+  if (tellFailed(mishap)) return;
+  const body = { plugin: plugin.id, digest: plugin.digest, ...mishap, url: location.href };
   api.post("/hotbay/browser-errors", body).catch(() => undefined);
 }
 
-function Broken({ plugin, where, retry }: { plugin: PluginEntry; where: Where; retry: () => void }) {
+/** What stands where a contribution failed. */
+export function Broken({ plugin, where, retry }: { plugin: PluginEntry; where: Where; retry: () => void }) {
   return (
     <div className="hb-broken" role="alert">
       <strong>{t("{name} has a problem", { name: plugin.name })}</strong>
@@ -62,8 +64,16 @@ interface Props {
   waiting?: ReactNode;
 }
 
-/** Renders a contribution; a new version replaces the old one once its code has been loaded. */
+/** Renders a contribution, in a frame if the host does not trust it. */
 export function Contribution({ plugin, entry, where, waiting = null }: Props) {
+  if (!entry.framed) return <Trusted plugin={plugin} entry={entry} where={where} waiting={waiting} />;
+  const broken = (retry: () => void) => <Broken plugin={plugin} where={where} retry={retry} />;
+  const failed = (error: Error) => report(plugin, where, error);
+  return <Framed plugin={plugin} entry={entry} where={where} waiting={waiting} broken={broken} failed={failed} />;
+}
+
+/** In this very page; a new version replaces the old one once its code has been loaded. */
+function Trusted({ plugin, entry, where, waiting }: Props) {
   const first = loaded(plugin, entry);
   const [shown, setShown] = useState<State>(first ? { plugin, entry, Found: first } : null);
   const [failure, setFailure] = useState<unknown>(null);
@@ -83,7 +93,7 @@ export function Contribution({ plugin, entry, where, waiting = null }: Props) {
     };
     // Only another file is another component; the rest of the entry is about where it stands.
   }, [plugin.base, plugin.version, entry.module, entry.export]);
-  if (failure) return <Broken plugin={plugin} where={where} retry={() => location.reload()} />;
+  if (failure) return <Broken plugin={plugin} where={where} retry={beginAnew} />;
   if (!shown || shown.plugin.id !== plugin.id) return waiting;
   const about = { id: shown.plugin.id, version: shown.plugin.version, digest: shown.plugin.digest };
   return (

@@ -9,6 +9,8 @@ export interface Boot {
   login: string;
   /** The module with the host's own pages, if there is one. */
   host: { module: string; styles: string[] } | null;
+  /** The page for frontends that the host does not trust. */
+  frame: string;
   safeMode: boolean;
   version: string;
 }
@@ -19,6 +21,7 @@ const NOTHING: Boot = {
   brand: { name: "Hotbay", logo: "", color: "" },
   login: "",
   host: null,
+  frame: "/hotbay/frame",
   safeMode: false,
   version: "",
 };

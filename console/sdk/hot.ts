@@ -5,6 +5,26 @@ import { createContext, type Dispatch, type SetStateAction, use, useCallback, us
 export const PluginContext = createContext<{ id: string; version: string; digest: string } | null>(null);
 
 const kept = new Map<string, unknown>();
+let watching: ((key: string, value: unknown) => void) | null = null;
+
+/** Call a function with everything that is kept from now on: in a frame, which is not there for long. */
+export function watchKept(watcher: (key: string, value: unknown) => void) {
+  watching = watcher;
+}
+
+/** Keep a value for a plugin, as its component would; false when it keeps too much already. */
+export function keep(plugin: string, key: string, value: unknown, most = Number.POSITIVE_INFINITY): boolean {
+  const full = `${plugin}\0${key}`;
+  if (!kept.has(full) && keptBy(plugin).length >= most) return false;
+  kept.set(full, value);
+  return true;
+}
+
+/** What a plugin keeps, by key. */
+export function keptBy(plugin: string): [string, unknown][] {
+  const own = `${plugin}\0`;
+  return [...kept].filter(([full]) => full.startsWith(own)).map(([full, value]) => [full.slice(own.length), value]);
+}
 
 /** Forget what a plugin kept: after it was removed. */
 export function forget(plugin: string) {
@@ -26,9 +46,10 @@ export function useHotState<T>(key: string, initial: T | (() => T)): [T, Dispatc
     (next) => setValue((before) => {
       const after = typeof next === "function" ? (next as (value: T) => T)(before) : next;
       kept.set(full, after);
+      watching?.(key, after);
       return after;
     }),
-    [full],
+    [full, key],
   );
   return [value, set];
 }

@@ -5,6 +5,7 @@ import type { PluginEntry, PluginProps } from "./types";
 export interface Loadable {
   module: string;
   export: string;
+  framed?: boolean;
 }
 
 type Found = ComponentType<PluginProps>;

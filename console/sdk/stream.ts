@@ -9,7 +9,7 @@ import { accept, refresh, registry } from "./registry";
 import type { Registry } from "./types";
 
 type Handler = (data: unknown) => void;
-type Message = { kind: "snapshot"; data: Registry } | { kind: "event"; name: string; data: unknown } | { kind: "viewer" } | { kind: "ask" };
+export type Message = { kind: "snapshot"; data: Registry } | { kind: "event"; name: string; data: unknown } | { kind: "viewer" } | { kind: "ask" };
 export type Link = "connecting" | "live" | "polling" | "offline";
 
 const POLL_MS = 4000;
@@ -17,7 +17,8 @@ const RETRY_MS = 1500;
 const handlers = new Map<string, Set<Handler>>();
 const watchers = new Set<() => void>();
 let state: Link = "connecting";
-let channel: BroadcastChannel | null = null;
+const taps = new Set<(name: string, data: unknown) => void>();
+let channel: { postMessage: (message: Message) => void } | null = null;
 let leading = false;
 let snapshots: EventSource | null = null;
 let operations: EventSource | null = null;
@@ -30,6 +31,13 @@ function become(next: Link) {
 
 function deliver(name: string, data: unknown) {
   for (const handler of handlers.get(name) ?? []) handler(data);
+  for (const tap of taps) tap(name, data);
+}
+
+/** Hear of every event, whatever its name; answers how to stop. */
+export function tapEvents(tap: (name: string, data: unknown) => void): () => void {
+  taps.add(tap);
+  return () => void taps.delete(tap);
 }
 
 function tell(message: Message) {
@@ -97,7 +105,13 @@ function leave() {
   snapshots = operations = null;
 }
 
-function hear(message: Message) {
+/** Be told by the page around this frame, and tell it, instead of listening to server and other tabs. */
+export function followParent(tellParent: (message: Message) => void) {
+  channel = { postMessage: tellParent };
+}
+
+/** Take what another page of this browser tells. */
+export function hear(message: Message) {
   if (message.kind === "snapshot") {
     become("live");
     take(message.data);
@@ -130,8 +144,9 @@ export async function viewerChanged() {
 
 /** Begin; once a page. */
 export async function start() {
-  channel = new BroadcastChannel(`hotbay:${boot.api}`);
-  channel.onmessage = (event: MessageEvent<Message>) => hear(event.data);
+  const others = new BroadcastChannel(`hotbay:${boot.api}`);
+  others.onmessage = (event: MessageEvent<Message>) => hear(event.data);
+  channel = others;
   if (navigator.locks) void navigator.locks.request(`hotbay:${boot.api}`, () => new Promise(() => lead()));
   else if (document.visibilityState === "visible") lead();
   document.addEventListener("visibilitychange", () => {

@@ -5,6 +5,12 @@ export interface PluginProps {
   plugin: { id: string; version: string; digest: string };
 }
 
+/** Which of a plugin's contributions something is about. */
+export interface Where {
+  kind: "page" | "widget" | "settings" | "command" | "component";
+  name: string;
+}
+
 export type Layout = "admin" | "customer" | "public" | "none";
 export type Role = "guest" | "user" | "admin";
 
@@ -16,6 +22,14 @@ interface Access {
 interface Module {
   module: string;
   export: string;
+  /** The host does not trust it: it runs in a frame of its own. */
+  framed?: boolean;
+}
+
+/** A route that a plugin itself answers: in `path`, `*` is a part of one segment, `**` anything. No methods: all. */
+export interface Reach {
+  path: string;
+  methods: string[];
 }
 
 export interface PageEntry extends Access, Module {
@@ -72,6 +86,8 @@ export interface PluginEntry {
   styles?: string[];
   integrity?: Record<string, string>;
   trusted?: boolean;
+  /** What its frames may ask, if they are framed. */
+  reach?: Reach[];
   contributions: Contributions;
 }
 

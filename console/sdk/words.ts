@@ -46,12 +46,12 @@ export function chooseLanguage() {
   document.documentElement.lang = current;
 }
 
-/** Add texts; what was there under the same English text is replaced. */
-export function addMessages(messages: Messages) {
+/** Add texts. What was there under the same English text is replaced, unless only `missing` ones are wanted. */
+export function addMessages(messages: Messages, missing = false) {
   for (const [tag, texts] of Object.entries(messages)) {
     const all = known.get(tag) ?? new Map<string, string>();
     known.set(tag, all);
-    for (const [english, text] of Object.entries(texts)) all.set(english, text);
+    for (const [english, text] of Object.entries(texts)) if (!missing || !all.has(english)) all.set(english, text);
   }
   tell();
 }

@@ -1,3 +1,4 @@
+import { nonce } from "./app/secure";
 import { MantineProvider } from "@mantine/core";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -11,19 +12,6 @@ import { App } from "./app/App";
 import { loadHost } from "./app/host";
 import { theme, variables } from "./app/theme";
 import { GERMAN } from "./words/de";
-
-const nonce = document.getElementById("hotbay-main")?.nonce ?? "";
-// Libraries that make style elements read it under this name.
-globalThis.__webpack_nonce__ = nonce;
-
-interface Policies {
-  createPolicy(name: string, rules: { createHTML: (text: string) => string | null }): unknown;
-}
-
-// Libraries set the text of style elements through innerHTML; text that could be an element is refused.
-(globalThis as { trustedTypes?: Policies }).trustedTypes?.createPolicy("default", {
-  createHTML: (text) => (text.includes("<") ? null : text),
-});
 
 async function begin() {
   chooseLanguage();

@@ -34,7 +34,8 @@ export function manifest({ out }) {
       });
       write(join(out, "exports.json"), Object.fromEntries(SHARED.map((name) => [name, [...entries[names(name)].exports].sort()])));
       const styles = files.filter((file) => file.endsWith(".css")).map((file) => url(`shell/${file}`));
-      write(join(out, "entry.json"), { main: url(entries.main.fileName), preload: entries.main.imports.map(url), styles });
+      const page = (entry) => ({ main: url(entry.fileName), preload: entry.imports.map(url) });
+      write(join(out, "entry.json"), { ...page(entries.main), frame: page(entries.frame), styles });
       for (const file of files.filter((name) => TEXT.test(name))) compress(join(out, "shell", file));
       copyEsbuild(join(out, "bin"));
     },

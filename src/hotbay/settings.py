@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from hotbay.errors import InvalidConfig, Problem
+from hotbay_sdk.rules import ID
 
 Policy = Literal["none", "deactivate", "rollback"]
 CONFIG_NAME = "hotbay.toml"
@@ -62,6 +71,7 @@ class Settings(BaseSettings):
     brand_color: str = Field("", pattern=r"^(?:#[0-9a-fA-F]{6})?$")
     login_url: str = ""
     frontends: bool = True
+    frontend_frames: Annotated[Literal["none", "all"] | tuple[str, ...], NoDecode] = "none"
     asset_seconds: float = Field(604_800.0, ge=0, le=31_536_000)
     error_policy: Policy = "none"
     error_policies: dict[str, Policy] = {}
@@ -94,6 +104,17 @@ class Settings(BaseSettings):
         if value and (not value.startswith("/") or value.startswith("//") or "\\" in value):
             raise ValueError("must be a path of this site, for example /static/logo.svg")
         return value
+
+    @field_validator("frontend_frames", mode="before")
+    @classmethod
+    def _frames(cls, value: Any) -> Any:
+        named = _list(value) if isinstance(value, str) and value not in ("none", "all") else value
+        if named in ("none", "all"):
+            return named
+        good = isinstance(named, list | tuple) and all(isinstance(one, str) and re.fullmatch(ID, one) for one in named)
+        if not good:
+            raise ValueError('must be "none", "all", or the ids of plugins, for example ["ai_chatbot"]')
+        return tuple(named)
 
     @field_validator("stall_seconds")
     @classmethod
@@ -133,6 +154,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over `hotbay.toml`."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=dict(_toml))
+
+    def framed(self, plugin: str) -> bool:
+        """True when a plugin's frontend is not trusted, and shown in a frame of its own."""
+        chosen = self.frontend_frames
+        return chosen == "all" or (chosen != "none" and plugin in chosen)
 
     @property
     def database_path(self) -> Path:
@@ -236,6 +262,16 @@ def _read(path: Path) -> dict[str, Any]:
         data["database_url"] = _SQLITE + str(base / url.removeprefix(_SQLITE))
     aliases = {"plugin_source": "PLUGIN_SOURCE", "plugin_server_url": "PLUGIN_SERVER_URL"}
     return {aliases.get(name, name): value for name, value in data.items()}
+
+
+def _list(text: str) -> Any:
+    """A list as the environment says it: JSON, or with commas between."""
+    if not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",")]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _absolute(settings: Settings) -> Settings:

@@ -17,6 +17,8 @@ from typing import IO, Any
 
 import httpx
 
+from browser.framed import PLUGIN as STRANGER
+from browser.framed import pack_stranger
 from browser.notes import EDITIONS, PLUGIN, tree, write
 from hotbay.package import pack
 
@@ -110,6 +112,8 @@ def served(folder: Path) -> Iterator[Site]:
     """Two workers of `examples/billing` under uvicorn."""
     for version in EDITIONS:
         pack(tree(folder / "trees" / version / PLUGIN, version), folder / "modules")
+    for version in ("1.0.0", "1.1.0"):
+        pack_stranger(folder / "trees" / version / STRANGER, version, folder / "modules")
     runpy.run_path(str(ROOT / "plugins" / "build.py"))["build_all"](folder / "modules")
     environment = os.environ | {
         "DEMO_PASSWORD": PASSWORD,
@@ -117,6 +121,7 @@ def served(folder: Path) -> Iterator[Site]:
         "HOTBAY_HOME": str(folder / "var"),
         "HOTBAY_DATABASE_URL": f"sqlite:///{folder / 'billing.db'}",
         "HOTBAY_LOCAL_PACKAGES": str(folder / "modules"),
+        "HOTBAY_FRONTEND_FRAMES": STRANGER,
     }
     (folder / "var").mkdir()
     subprocess.run([sys.executable, "-m", "app.setup"], cwd=BILLING, env=environment, check=True)

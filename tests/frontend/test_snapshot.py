@@ -6,7 +6,7 @@ import pytest
 
 from hotbay.frontend.bundle import Bundle
 from hotbay.frontend.snapshot import Page, Viewer, snapshot, visible
-from hotbay.model import Contributions, Live, State
+from hotbay.model import Contributions, Live, Route, State
 
 GUEST, ANN, ROOT = Viewer(), Viewer("user", "ann"), Viewer("admin", "root")
 ADDED = {
@@ -36,7 +36,8 @@ def test_what_is_visible(viewer: Viewer, menu: str, widgets: int, settings: int,
 
 def row(plugin: str, state: State = State.ACTIVE, problem: str = "") -> Live:
     manifest = {"name": plugin.title()}
-    return Live(plugin, "1.0.0", "", "", state, 1, manifest, Contributions(), problem=problem)
+    found = Contributions(routes=(Route(f"/api/v1/{plugin}", ("GET",)),))
+    return Live(plugin, "1.0.0", "", "", state, 1, manifest, found, problem=problem)
 
 
 def test_only_what_serves_is_told_and_addresses_have_the_root() -> None:
@@ -54,3 +55,13 @@ def test_only_what_serves_is_told_and_addresses_have_the_root() -> None:
     assert (found["plugins"][1]["base"], found["plugins"][1]["contributions"]["pages"]) == ("", [])
     assert found["claims"] == [{"path": "/x", "plugin": "x", "name": "X", "installed": False}]
     assert (found["epoch"], found["rev"]) == ("e", 3)
+
+
+def test_who_is_not_trusted_is_framed_and_says_what_it_may_ask() -> None:
+    shown = [(row("a"), Bundle("d" * 16, {}, (), ADDED)), (row("b"), Bundle("d" * 16, {}, (), ADDED))]
+    found = snapshot(shown, [], ROOT, epoch="e", rev=3, root="", framed=lambda plugin: plugin == "b")
+    trusted, framed = found["plugins"]
+    assert (trusted["trusted"], framed["trusted"]) == (True, False)
+    assert (trusted["reach"], framed["reach"]) == ([], [{"path": "/api/v1/b", "methods": ["GET"]}])
+    assert "framed" not in trusted["contributions"]["pages"][0]
+    assert framed["contributions"]["pages"][0]["framed"]

@@ -98,7 +98,8 @@ function usePages(host: Host): Placed[] {
 function usePluginsWords() {
   const { plugins } = useRegistry();
   useEffect(() => {
-    for (const plugin of plugins) if (plugin.contributions.messages) addMessages(plugin.contributions.messages);
+    // Who is not trusted translates what is his own, and no word of others.
+    for (const { contributions, trusted } of plugins) if (contributions.messages) addMessages(contributions.messages, trusted === false);
   }, [plugins]);
 }
 

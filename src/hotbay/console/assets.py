@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotbay.activate import Receive, Scope, Send
 from hotbay.answers import encodings, header, respond_json, respond_with
-from hotbay.console.built import FOREVER, KINDS
+from hotbay.console.built import ANY_ORIGIN, FOREVER, KINDS
 from hotbay.frontend.assets import Assets
 from hotbay.settings import Settings
 from hotbay.table import route_path
@@ -57,6 +57,7 @@ class AssetFiles:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": _POLICY,
             "Cross-Origin-Resource-Policy": "same-origin",
+            **ANY_ORIGIN,
         }
         if tag in [part.strip().removeprefix("W/") for part in header(scope, b"if-none-match").split(",")]:
             await respond_with(send, 304, fixed, b"")

@@ -15,6 +15,8 @@ from hotbay.frontend.toolchain import STATIC
 
 # For what never changes under its address.
 FOREVER = "public, max-age=31536000, immutable"
+# A frame's origin is opaque: its modules come only if every origin may have them. They are nobody's secret.
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -87,3 +89,8 @@ def read_file(folder: Path, name: str, encoding: str = "") -> File | None:
         return File(encoded.read_bytes(), kind, encoding)
     plain = folder / name
     return File(plain.read_bytes(), kind) if plain.is_file() else None
+
+
+def in_script(value: Any) -> str:
+    """JSON that can't end the element that it stands in."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

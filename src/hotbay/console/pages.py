@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from hotbay._version import __version__
 from hotbay.activate import Receive, Scope, Send
 from hotbay.answers import accepts_html, encodings, respond_json, respond_with
-from hotbay.console.built import FOREVER, Built, File, read_file
+from hotbay.console.built import ANY_ORIGIN, FOREVER, Built, File, in_script, read_file
+from hotbay.console.frames import FRAME, frame_page
 from hotbay.console.own import OwnPages, bundle
 from hotbay.settings import Settings
 from hotbay.table import route_path
@@ -66,7 +66,10 @@ class Pages:
 
     def owns(self, path: str) -> bool:
         """True for the addresses of files."""
-        return self.root is not None and path.startswith((SHELL, OWN))
+        return self.root is not None and (path.startswith((SHELL, OWN)) or self._is_frame(path))
+
+    def _is_frame(self, path: str) -> bool:
+        return path == FRAME and self.settings.frontend_frames not in ("none", ())
 
     def shows(self, scope: Scope) -> bool:
         """True when a browser asks for a page below the console: whoever answers nothing himself leaves it to us."""
@@ -87,6 +90,9 @@ class Pages:
             detail = "the console was not built with this installation"
             mend = "in a checkout: `pip install -e .`; elsewhere install Hotbay from its wheel"
             await respond_json(send, 503, {"status": 503, "code": "not-built", "detail": detail, "mend": mend})
+        elif self._is_frame(path) and scope["method"] in ("GET", "HEAD"):
+            page, headers = frame_page(self.built, self._boot(scope.get("root_path", "")))
+            await _answer(scope, send, page.encode(), headers)
         elif self.owns(path):
             await self._send_file(path, scope, send)
         else:
@@ -102,6 +108,8 @@ class Pages:
         headers = {"Content-Type": found.kind, "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
         if found.encoding:
             headers["Content-Encoding"] = found.encoding
+        if path.startswith(SHELL):
+            headers |= ANY_ORIGIN
         await _answer(scope, send, found.data, headers)
 
     def _find(self, path: str, accepted: set[str]) -> File | None:
@@ -133,7 +141,7 @@ class Pages:
             nonce=nonce,
             links="\n".join(links),
             map=self.built.import_map,
-            boot=_in_script(self._boot(root)),
+            boot=in_script(self._boot(root)),
             main=entry["main"],
         )
 
@@ -149,14 +157,10 @@ class Pages:
             "brand": {"name": self._name, "logo": settings.brand_logo, "color": settings.brand_color},
             "login": settings.login_url,
             "host": host,
+            "frame": root + FRAME,
             "safeMode": settings.safe_mode,
             "version": __version__,
         }
-
-
-def _in_script(value: Any) -> str:
-    """JSON that can't end the element that it stands in."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 async def _answer(scope: Scope, send: Send, body: bytes, headers: dict[str, str]) -> None:

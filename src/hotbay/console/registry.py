@@ -101,7 +101,8 @@ class PublicRegistry:
             for claim in self.hotbay.claims(rows)
             if claim.page
         ]
-        body = snapshot(shown, pages, viewer, epoch=epoch, rev=rev, root=root)
+        framed = self.hotbay.settings.framed
+        body = snapshot(shown, pages, viewer, epoch=epoch, rev=rev, root=root, framed=framed)
         return Snapshot(epoch, rev, json.dumps(body, separators=(",", ":")))
 
     async def _now(self, request: Request, view: View) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hotbay.frontend.bundle import Bundle
+from hotbay.frontend.frames import enframe, reach_of
 from hotbay.model import Live
 
 GUEST, USER, ADMIN = "guest", "user", "admin"
@@ -53,9 +54,14 @@ def snapshot(
     epoch: str,
     rev: int,
     root: str,
+    framed: Callable[[str], bool] = lambda plugin: False,
 ) -> dict[str, Any]:
-    """The registry at one revision for one viewer. `root` stands before every address."""
-    plugins = [_plugin(row, bundle, viewer, root) for row, bundle in shown if row.active and not row.problem]
+    """The registry at one revision for one viewer. `root` stands before every address.
+
+    `framed` says which plugins' frontends the host does not trust.
+    """
+    told = [(row, bundle) for row, bundle in shown if row.active and not row.problem]
+    plugins = [_plugin(row, bundle, viewer, root, framed(row.plugin)) for row, bundle in told]
     known = {(item.path, item.plugin): item for item in claims}
     return {
         "epoch": epoch,
@@ -66,8 +72,10 @@ def snapshot(
     }
 
 
-def _plugin(row: Live, bundle: Bundle | None, viewer: Viewer, root: str) -> Item:
+def _plugin(row: Live, bundle: Bundle | None, viewer: Viewer, root: str, framed: bool) -> Item:
     digest = bundle.digest if bundle else ""
+    added = _NOTHING | visible(bundle.contributions, viewer) if bundle else _NOTHING
+    reach = reach_of(row.contributions, root) if framed else []
     return {
         "id": row.plugin,
         "name": row.manifest.get("name", row.plugin),
@@ -76,8 +84,9 @@ def _plugin(row: Live, bundle: Bundle | None, viewer: Viewer, root: str) -> Item
         "base": f"{root}/hotbay/assets/{row.plugin}/{digest}/" if bundle else "",
         "styles": list(bundle.styles) if bundle else [],
         "integrity": dict(bundle.files) if bundle else {},
-        "trusted": True,
-        "contributions": _NOTHING | visible(bundle.contributions, viewer) if bundle else _NOTHING,
+        "trusted": not framed,
+        "reach": reach,
+        "contributions": enframe(added, reach) if framed else added,
     }
 
 

@@ -1,0 +1,157 @@
+"""A frontend that the host does not trust: it works in its frame, and gets at nothing else."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import FrameLocator, Page, expect
+
+from browser.conftest import Visitor
+from browser.framed import PLUGIN
+from browser.site import API, Site
+
+FRAME = f'iframe[data-plugin="{PLUGIN}"]'
+
+
+def inside(page: Page) -> FrameLocator:
+    return page.frame_locator(FRAME)
+
+
+def test_a_page_works_in_its_frame(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = admin.tab("/stranger/a")
+    frame = inside(page)
+    expect(frame.get_by_role("heading", name="Stranger a 1.0.0")).to_be_visible()
+    expect(frame.get_by_text("hello with a session")).to_be_visible()
+    expect(frame.get_by_text("light, admin, stranger")).to_be_visible()
+    expect(frame.get_by_role("heading")).to_have_css("color", "rgb(1, 2, 3)")
+    assert page.locator(FRAME).get_attribute("sandbox") == "allow-scripts"
+    assert page.evaluate(f"document.querySelector('{FRAME}').contentDocument") is None
+    assert (page.locator(FRAME).bounding_box() or {})["height"] > 900
+    frame.get_by_label("Draft").fill("a word")
+    frame.get_by_role("button", name="Send").click()
+    expect(frame.get_by_text("sent a word")).to_be_visible()
+
+
+def test_what_it_may_not_do_is_refused(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    # The browser says what the frame's policy and origin stopped.
+    admin.expected += ["Content Security Policy", "Blocked", "blocked", "stranger/moved", "TrustedHTML"]
+    page = admin.tab("/stranger/a")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    frame = inside(page)
+    expect(frame.get_by_text("hello with a session")).to_be_visible()
+    frame.get_by_role("button", name="Attack").click()
+    expect(frame.get_by_role("status")).to_contain_text("event")
+    got = json.loads(frame.get_by_role("status").text_content() or "")
+    assert got == {
+        # By the browser: the frame's origin is nobody's.
+        **dict.fromkeys(("dom", "opener", "cookies", "storage", "databases"), "refused SecurityError"),
+        # By its policy, and by its sandbox.
+        **dict.fromkeys(("xhr", "image", "popup"), "refused Error"),
+        "markup": "refused TypeError",
+        "peer": "refused ReferenceError",
+        # By the console around it: only routes of its own, with methods that they have.
+        **dict.fromkeys(("host", "market", "method", "wrong", "settings"), "refused not-in-frame"),
+        **dict.fromkeys(("other", "dots"), "got 403"),
+        "moved": "refused redirected",
+        "event": "got undefined",
+    }
+    left = [url for url in asked if not url.startswith((f"{site.url}/hotbay/shell/", f"{site.url}{API}/stranger/moved"))]
+    assert left == []
+
+
+def test_what_it_wishes_is_done_as_far_as_it_may(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = admin.tab("/stranger/a")
+    no_reload(page)
+    frame = inside(page)
+    frame.get_by_role("button", name="Note").click()
+    # Under its own name: it can't speak as the console.
+    expect(page.get_by_role("status").get_by_text("Stranger", exact=True)).to_be_visible()
+    expect(page.get_by_text("Trust me")).to_be_visible()
+    frame.get_by_role("button", name="Publish").click()
+    expect(frame.get_by_text("news hot")).to_be_visible()
+    frame.get_by_role("button", name="Go").click()
+    expect(frame.get_by_role("heading", name="Stranger b 1.0.0")).to_be_visible()
+    assert page.url.endswith("/stranger/b")
+    frame.get_by_label("Draft").press("Control+k")
+    expect(page.get_by_role("option", name="Visit the stranger")).to_be_visible()
+    expect(page.get_by_role("option", name="Run something")).to_have_count(0)
+    page.keyboard.press("Escape")
+    frame.get_by_role("link", name="A link").click()
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    assert kept(page)
+
+
+def test_it_looks_like_the_console_and_translates_only_its_own_words(site: Site, guest: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = guest.tab("/stranger/a")
+    frame = inside(page)
+    expect(frame.get_by_text("light, guest, stranger")).to_be_visible()
+    page.get_by_role("button", name="Dark colours").click()
+    expect(frame.get_by_text("dark, guest, stranger")).to_be_visible()
+    expect(frame.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    page.get_by_role("button", name="Language").click()
+    page.get_by_role("menuitem", name="Deutsch").click()
+    expect(page.get_by_role("link", name="Fremder")).to_be_visible()
+    expect(page.get_by_role("link", name="Anmelden")).to_be_visible()
+    expect(frame.locator("html")).to_have_attribute("lang", "de")
+
+
+def test_a_widget_floats_in_its_corner_and_hears_events(site: Site, guest: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = guest.tab("/")
+    frame = inside(page)
+    frame.get_by_role("button", name="Hello there").click()
+    expect(frame.get_by_text("one two three")).to_be_visible()
+    box = frame.get_by_text("one two three").bounding_box()
+    size = page.viewport_size
+    assert box is not None and size is not None
+    assert (box["width"], box["height"]) == (300, 400)
+    assert (box["x"] + box["width"], box["y"] + box["height"]) == (size["width"] - 24, size["height"] - 24)
+    # What is not the widget is the page's own.
+    hit = "([x, y]) => document.elementFromPoint(x, y).tagName"
+    assert page.evaluate(hit, [box["x"] + 20, box["y"] + 20]) == "IFRAME"
+    assert page.evaluate(hit, [box["x"] - 40, box["y"] + 20]) != "IFRAME"
+
+
+def test_an_upgrade_replaces_the_frame_and_an_uninstall_removes_it(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = admin.tab("/stranger/a")
+    no_reload(page)
+    frame = inside(page)
+    frame.get_by_label("Draft").fill("half an ans")
+    site.upgrade("1.1.0", PLUGIN)
+    fresh = page.frame_locator(f'{FRAME}[data-version="1.1.0"]')
+    expect(fresh.get_by_role("heading", name="Stranger a 1.1.0")).to_be_visible()
+    expect(fresh.get_by_label("Draft")).to_have_value("half an ans")
+    expect(page.locator(FRAME)).to_have_count(1)
+    site.remove()
+    expect(page.get_by_text("Stranger Addon Not Installed")).to_be_visible()
+    expect(page.locator(FRAME)).to_have_count(0)
+    assert kept(page)
+
+
+def test_what_breaks_in_a_frame_is_told_under_its_name(site: Site, admin: Visitor) -> None:
+    site.install("1.1.0", PLUGIN)
+    admin.expected += ["the stranger broke", "error boundary", "above error", "frame-ancestors"]
+    page = admin.tab("/stranger/a")
+    inside(page).get_by_label("Draft").fill("crash")
+    expect(inside(page).get_by_role("alert")).to_contain_text("Stranger has a problem")
+    page.goto(site.url + "/stranger/b")
+    inside(page).get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("alert")).to_contain_text("Stranger has a problem")
+    page.get_by_role("button", name="Try again").click()
+    expect(inside(page).get_by_role("heading", name="Stranger b 1.1.0")).to_be_visible()
+    log = site.client.get("/api/v1/marketplace/logs/stranger").text
+    assert "the stranger broke" in log and "the frame left its page" in log
+
+
+def no_reload(page: Page) -> None:
+    page.evaluate("window.marked = true")
+
+
+def kept(page: Page) -> bool:
+    return bool(page.evaluate("window.marked === true"))
