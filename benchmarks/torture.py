@@ -28,7 +28,7 @@ use_tests("torture")
 from campaign import Campaign, Size  # noqa: E402
 from lab import Tally  # noqa: E402
 
-FULL, QUICK, TINY = Size(None, 500, 3), Size(3, 40, 1), Size(1, 4, 1, operations=3)
+FULL, QUICK, TINY = Size(None, 500, 3), Size(2, 40, 1), Size(1, 4, 1, operations=3)
 
 
 def options() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Iterator
@@ -13,13 +14,14 @@ import pytest
 
 from console.fronts import front
 from engine import Engine
+from engine_host import die, elsewhere, opened, run
 from hotbay import dress
 from hotbay.errors import HotbayError, InvalidPackage
 from hotbay.frontend.assets import Assets
 from hotbay.model import Kind
 from hotbay.package import pack
 from hotbay.steps import STEPS
-from plugs import write_tree
+from plugs import package, write_tree
 
 
 class Front:
@@ -118,6 +120,39 @@ async def test_what_a_killed_operation_left_is_swept(host: Front) -> None:
     assert host.assets.of("shop") == [host.digest]
     assert sorted(path.name for path in (host.assets.folder / "shop").iterdir()) == [host.digest]
     assert host.assets.of("gone") == []
+
+
+async def test_the_first_one_that_is_undone_leaves_no_folder(host: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(STEPS["start"]), "do", lambda self, bench, params: 1 / 0)
+    with pytest.raises(HotbayError):
+        await host.bring("1.0.0", "one")
+    assert host.assets.plugins() == []
+
+
+def compile_and_die(home: Path, file: Path, marker: Path) -> None:
+    """In a process of its own: it dies while the compiler has the sources."""
+    room: Any = importlib.import_module("hotbay.frontend.build")
+
+    def dies(program: Path, *arguments: Any) -> Any:
+        marker.write_text("\n".join(str(path) for path in home.joinpath("staging").glob("*/frontend")))
+        die()
+
+    room.compile_with = dies
+    with opened(home) as host:
+        run(host, Kind.INSTALL, file=file)
+
+
+def test_what_a_compiler_that_was_killed_had_is_staged_and_swept(tmp_path: Path) -> None:
+    made = front("one")
+    write_tree(package(tmp_path / "source", "shop", "1.0.0", None, frontend=made["frontend"]), made["files"])
+    file = pack(tmp_path / "source", tmp_path / "out")
+    elsewhere(compile_and_die, tmp_path / "home", file, tmp_path / "marker", expect=-9)
+    (left,) = (tmp_path / "marker").read_text().splitlines()
+    assert Path(left).is_dir()
+    with opened(tmp_path / "home") as host:
+        host.applier.recover_at_start()
+        assert list(host.settings.staging.iterdir()) == []
+        assert Assets(host.settings.assets).plugins() == []
 
 
 async def test_uninstalling_deletes_all_of_it(host: Front) -> None:

@@ -30,7 +30,7 @@ class Compile:
         if row is None:
             raise OperationFailed("there is nothing to compile")
         assets = Assets(bench.settings.assets)
-        bundle = make(assets, bench.images.path(params["image"]), bench.manifest)
+        bundle = make(bench.settings, bench.images.path(params["image"]), bench.manifest)
         bench.row = replace(row, extra=row.extra | {FRONTEND: bundle.to_json()})
         bench.sync_later(assets.path(bench.plugin, bundle.digest))
         return {"digest": bundle.digest, "files": len(bundle.files)}
@@ -44,10 +44,12 @@ class Compile:
                 assets.remove(plugin, digest)
 
 
-def make(assets: Assets, package: Path, manifest: Manifest) -> Bundle:
+def make(settings: Settings, package: Path, manifest: Manifest) -> Bundle:
     """Compile a package's frontend into the assets; safe to repeat. Raises as `build` does."""
-    with build(package, manifest, Toolchain.installed()) as (bundle, files):
-        assets.adopt(files, manifest.id, bundle.digest)
+    settings.staging.mkdir(parents=True, exist_ok=True)
+    # Staged, as whatever a killed process may leave: it is swept with the rest.
+    with build(package, manifest, Toolchain.installed(), settings.staging) as (bundle, files):
+        Assets(settings.assets).adopt(files, manifest.id, bundle.digest)
     return bundle
 
 
@@ -89,7 +91,7 @@ def mend(settings: Settings, row: Live) -> bool:
         return False
     assets.remove(row.plugin, bundle.digest)
     try:
-        made = make(assets, Images(settings.images).path(row.image), parse(row.manifest))
+        made = make(settings, Images(settings.images).path(row.image), parse(row.manifest))
     except HotbayError:
         return False
     return made.digest == bundle.digest

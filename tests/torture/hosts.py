@@ -60,7 +60,13 @@ MIGRATIONS = {
     "1.1.0": {"0001_initial": COLOR + ROW, "0002_notes": NOTES},
     "1.2.0": {"0001_initial": COLOR + ROW, "0002_less": NARROW},
     "1.3.0": {"0001_initial": COLOR + ROW, "0002_shade": SHADE},
+    "1.4.0": {"0001_initial": COLOR + ROW},
+    "1.5.0": {"0001_initial": COLOR + ROW},
 }
+# Versions that bring sources for browsers, which the host compiles.
+DRESSED = ("1.4.0", "1.5.0")
+CONFIG = "export default { routes: [{ path: '/shop', component: () => import('./pages/Shop'), title: 'Shop' }] };\n"
+PAGE = "import './shop.css';\nexport default function Shop() {{ return <b>{version}</b>; }}\n"
 CONTRACTS = {"1.3.0": {"0002_shade": FADE}}
 _VISITORS = re.compile(r"w\d+")
 _PLACE = re.compile(r"home-\d+-\d+(?=/|$)")
@@ -74,6 +80,10 @@ def shop(root: Path, version: str) -> Path:
     files |= {f"migrations/{name}.up.sql": text for name, text in MIGRATIONS[version].items()}
     files |= {f"migrations/{name}.contract.sql": text for name, text in CONTRACTS.get(version, {}).items()}
     fields: dict[str, Any] = {"migrations": "exclusive"} if version == "1.2.0" else {}
+    if version in DRESSED:
+        files |= {"frontend/addon.config.ts": CONFIG, "frontend/pages/Shop.tsx": PAGE.format(version=version)}
+        files |= {"frontend/pages/shop.css": "b { color: red }"}
+        fields = {"frontend": {"routes": ["/shop"]}}
     return build(root / "packages", "shop", version, files=files, **fields)
 
 
@@ -151,6 +161,10 @@ CASES: dict[str, Case] = {
     "uninstall": Case("two", Kind.UNINSTALL, {"data": DataPolicy.EXPORT}),
     "uninstall keep": Case("two", Kind.UNINSTALL, {"data": DataPolicy.KEEP}),
     "uninstall purge": Case("two", Kind.UNINSTALL, {"data": DataPolicy.PURGE}),
+    "install frontend": Case("empty", Kind.INSTALL, {"version": "1.4.0"}),
+    "upgrade frontend": Case("dressed", Kind.UPGRADE, {"version": "1.5.0"}),
+    "rollback frontend": Case("redressed", Kind.ROLLBACK, {"rows": Rows.KEEP}),
+    "uninstall frontend": Case("redressed", Kind.UNINSTALL),
     "uninstall folder": Case(
         "two", Kind.UNINSTALL, {"force": True}, lambda plugins, root: shutil.rmtree(plugins / "shop")
     ),
@@ -158,7 +172,10 @@ CASES: dict[str, Case] = {
 
 
 def make_starts(root: Path) -> None:
-    """All hosts that operations begin with, below `root`: `empty`, `older`, `one`, `two`, `resting`, `exported`."""
+    """All hosts that operations begin with, below `root`: `empty`, `older`, `one`, `two`, `resting`, `exported`.
+
+    With a frontend `dressed`, and `redressed` with another version of that.
+    """
     for version in MIGRATIONS:
         shop(root, version)
     steps = (
@@ -168,6 +185,8 @@ def make_starts(root: Path) -> None:
         ("two", "one", Kind.UPGRADE, {"version": "1.1.0"}),
         ("resting", "one", Kind.DEACTIVATE, {}),
         ("exported", "two", Kind.UNINSTALL, {}),
+        ("dressed", "one", Kind.UPGRADE, {"version": "1.4.0"}),
+        ("redressed", "dressed", Kind.UPGRADE, {"version": "1.5.0"}),
     )
     for name, base, kind, values in steps:
         if base:
@@ -203,7 +222,7 @@ def look(home: Path, packages: Path) -> dict[str, Any]:
         found |= {"tables": _tables(database), "registry": _registry(settings.plugins)}
         found["files"] = {
             name: text
-            for place in ("plugins", "images", "data", "logs", "staging")
+            for place in ("plugins", "images", "assets", "data", "logs", "staging")
             for name, text in _files(home, home / place)
         }
         found["exports"] = _exports(settings.exports)
@@ -230,6 +249,7 @@ _MEETING = {"beacon", "lease", "watch", "notary", "loading", "loading/lock"}
 _EXPECTED = {
     "plugins",
     "images",
+    "assets",
     "data",
     "cache",
     "logs",

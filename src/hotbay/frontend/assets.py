@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hotbay.errors import Refused
@@ -99,6 +100,7 @@ class Assets:
                 mark = self._mark(plugin, digest)
                 if (plugin, digest) not in used and time.time() - mark.stat().st_mtime > seconds:
                     self.remove(plugin, digest)
+            self._clear(plugin)
 
     def plugins(self) -> list[str]:
         """The plugins that have something here."""
@@ -112,12 +114,18 @@ class Assets:
             source.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
         self._mark(plugin, digest).unlink(missing_ok=True)
+        self._clear(plugin)
 
     def forget(self, plugin: str) -> None:
         """Delete everything of a plugin; safe to repeat."""
         for digest in self.of(plugin):
             self.remove(plugin, digest)
         shutil.rmtree(self.folder / plugin, ignore_errors=True)
+
+    def _clear(self, plugin: str) -> None:
+        """Delete the folder of a plugin that has nothing here any more."""
+        with suppress(OSError):  # There is something in it, or it is gone.
+            (self.folder / plugin).rmdir()
 
     def _mark(self, plugin: str, digest: str) -> Path:
         return self.folder / plugin / f"{digest}{_LEFT}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,21 +44,25 @@ def has_frontend(package: Path) -> bool:
 
 
 @contextmanager
-def build(package: Path, manifest: Manifest, toolchain: Toolchain) -> Iterator[tuple[Bundle, Path]]:
+def build(
+    package: Path, manifest: Manifest, toolchain: Toolchain, within: Path | None = None
+) -> Iterator[tuple[Bundle, Path]]:
     """The frontend of the package in the folder `package`, and the folder of its files for the block.
 
-    What `hotbay pack` compiled is verified and used, unless the sources beside it are other ones. Raises
-    InvalidPackage with file, line and mend of everything that is wrong, StateError without compiler or console.
+    That lies `within` a folder (None: the system's for temporary ones), and its name begins with this process's number,
+    so that what a killed one left can be told. What `hotbay pack` compiled is verified and used, unless the sources
+    beside it are other ones. Raises InvalidPackage with file, line and mend of everything that is wrong, StateError
+    without compiler or console.
     """
     dist = package / DIST
-    if (dist / INDEX).is_file():
-        bundle = read_dist(dist)
-        if bundle.sources == hash_sources(package) or toolchain.esbuild is None:
-            with tempfile.TemporaryDirectory(prefix="hotbay-frontend-") as place:
-                yield _packed(bundle, package, manifest, toolchain), _copy(dist, Path(place) / "files")
-            return
-    with tempfile.TemporaryDirectory(prefix="hotbay-frontend-") as place:
-        yield _compile(package, manifest, toolchain, Path(place).resolve())
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-hotbay-frontend-", dir=within) as folder:
+        place = Path(folder).resolve()
+        if (dist / INDEX).is_file():
+            bundle = read_dist(dist)
+            if bundle.sources == hash_sources(package) or toolchain.esbuild is None:
+                yield _packed(bundle, package, manifest, toolchain), _copy(dist, place / "files")
+                return
+        yield _compile(package, manifest, toolchain, place)
 
 
 # ── compiled here ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ import sys
 from typing import Any
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every architecture
-_NO_NEW_PRIVILEGES = 38
+_NO_NEW_PRIVILEGES, _DIE_WITH_PARENT = 38, 1
 _VERSION = 1
 _PATH_BENEATH = 1
 _FILE_RIGHTS = 0b0101  # execute, read a file
@@ -47,6 +47,12 @@ def limit(document: dict[str, Any]) -> None:
         resource.setrlimit(name, (value, value))
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and what it becomes would too.
         signal.signal(number, signal.SIG_DFL)
+
+
+def die_with_parent() -> None:
+    """Nobody waits for what a process that was killed wanted, and it must not write where somebody clears up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
 
 
 def confine(read: list[str], write: list[str]) -> bool:
@@ -92,6 +98,7 @@ def evaluate(folder: str) -> str:
 def main() -> None:
     """Become the command, or evaluate."""
     document = json.loads(sys.argv[1])
+    die_with_parent()
     limit(document)
     if document["command"]:
         if document["read"]:
