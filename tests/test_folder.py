@@ -15,6 +15,7 @@ from hotbay.folder import (
     LIMITS,
     copy_tree,
     digest,
+    exchange,
     fresh,
     fsync_dir,
     fsync_tree,
@@ -178,3 +179,14 @@ def test_missing_things_are_named(tmp_path: Path) -> None:
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_two_folders_exchange_their_names(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not exchange(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this file system can't")
+    assert (tmp_path / "one" / "other").exists() and (tmp_path / "other" / "one").exists()
+    assert not exchange(tmp_path / "one", tmp_path / "missing")
+    assert (tmp_path / "one" / "other").exists()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine_host import opened, run, shop
+from hotbay import images
 from hotbay.folder import digest
-from hotbay.heal import restorable, restore_folders, restore_image, restore_rows
+from hotbay.heal import replace_image, restorable, restore_folders, restore_image, restore_rows
 from hotbay.model import Kind, Live
 from hotbay.offline import OfflineHost
 
@@ -64,6 +66,49 @@ def test_other_content_under_the_same_name_and_version_is_not_taken(host: Offlin
     assert restore_image(host.settings, row) is None
     assert not host.images.has(row.image)
     assert list(host.settings.staging.iterdir()) == []
+
+
+def test_an_image_gets_its_name_when_it_is_on_the_disk(host: OfflineHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut must leave no image that is there and not whole: nobody would look into it again."""
+    row, flushed = lost(host), []
+    for name in ("fsync_tree", "fsync_dir"):
+        real = getattr(images, name)
+        monkeypatch.setattr(images, name, flushing(flushed, name, host, row, real))
+    restore_image(host.settings, row)
+    assert flushed == [("fsync_tree", False), ("fsync_dir", True)]
+
+
+def flushing(told: list[tuple[str, bool]], name: str, host: OfflineHost, row: Live, real: Any) -> Any:
+    def flush(folder: Path) -> None:
+        told.append((name, host.images.has(row.image)))
+        real(folder)
+
+    return flush
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_changed_image_is_replaced_whole(host: OfflineHost, monkeypatch: pytest.MonkeyPatch, able: bool) -> None:
+    row = host.store.get_live("shop")
+    image = host.images.path(row.image)
+    if not able:  # A file system that can't exchange two folders.
+        monkeypatch.setattr(images, "exchange", lambda one, other: False)
+    (image / "backend" / "routes.py").write_text("# a hurried patch\n")
+    (image / "more.py").write_text("1 / 0\n")
+    assert replace_image(host.settings, row) == image
+    assert digest(image) == row.image
+    assert not (image / "more.py").exists() and list(image.rglob("*.pyc"))
+    assert (list(host.settings.staging.iterdir()), host.images.all()) == ([], [row.image])
+    assert replace_image(host.settings, row) == image
+
+
+def test_a_changed_image_stays_as_it_is_when_its_content_is_nowhere(host: OfflineHost) -> None:
+    row = host.store.get_live("shop")
+    file = host.images.path(row.image) / "backend" / "routes.py"
+    file.write_text("# a hurried patch\n")
+    shutil.rmtree(host.settings.packages)
+    shutil.rmtree(host.settings.plugins / "shop")
+    assert replace_image(host.settings, row) is None
+    assert file.read_text() == "# a hurried patch\n"
 
 
 def test_folders_come_back_only_when_all_are_lost(host: OfflineHost) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hotbay import store
 from hotbay.errors import HotbayError
-from hotbay.folder import copy_tree, fsync_dir, fsync_tree
+from hotbay.folder import copy_tree
 from hotbay.folders import Folders
 from hotbay.images import Images
 from hotbay.model import Contributions, Live, State
@@ -40,21 +40,39 @@ def restore_image(settings: Settings, row: Live) -> Path | None:
     images = Images(settings.images)
     if images.has(row.image):
         return images.path(row.image)
-    with _temporary(settings) as folder:
-        origin = _from_folder(settings, row, folder) or _from_source(settings, row, folder)
-        if not origin:
+    with _found(settings, row) as (tree, origin):
+        if tree is None:
             return None
-        made = images.adopt(folder / "tree", row.image)
-        fsync_tree(made)
-        fsync_dir(made.parent)
+        made = images.adopt(tree, row.image, durable=True)
     log.warning("the image of %s %s was missing; it was restored from %s", row.plugin, row.version, origin)
+    return made
+
+
+def replace_image(settings: Settings, row: Live) -> Path | None:
+    """Put what was installed in the place of an image that was changed; None when its content is nowhere.
+
+    Safe to repeat. A process that has loaded it keeps what it has loaded.
+    """
+    with _found(settings, row) as (tree, origin):
+        if tree is None:
+            return None
+        made = Images(settings.images).replace(tree, row.image)
+    log.warning("the image of %s %s was changed; it was replaced from %s", row.plugin, row.version, origin)
     return made
 
 
 def restorable(settings: Settings, row: Live) -> bool:
     """True when `restore_image` would find the content; looks and keeps nothing."""
+    with _found(settings, row) as (tree, _):
+        return tree is not None
+
+
+@contextmanager
+def _found(settings: Settings, row: Live) -> Iterator[tuple[Path | None, str]]:
+    """A copy of a row's content for the block, and where it is from; None when it is nowhere."""
     with _temporary(settings) as folder:
-        return bool(_from_folder(settings, row, folder) or _from_source(settings, row, folder))
+        origin = _from_folder(settings, row, folder) or _from_source(settings, row, folder)
+        yield (folder / "tree" if origin else None), origin
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from hotbay.errors import InvalidPackage, NotFound, Problem
-from hotbay.folder import make_folder
+from hotbay.folder import exchange, fsync_dir, fsync_tree, make_folder
 
 
 class Images:
@@ -30,23 +30,48 @@ class Images:
         """True when the image is there."""
         return (self.folder / image).is_dir()
 
-    def adopt(self, tree: Path, image: str) -> Path:
+    def adopt(self, tree: Path, image: str, *, durable: bool = False) -> Path:
         """Byte-compile a verified tree and make it the image; safe to repeat. Consumes `tree`.
 
-        Making the image durable is the caller's part: it may take its time, until something points at the image.
+        `durable`: what a crash of the machine leaves is whole or not there, and survives it when this has answered.
+        Without, that is the caller's part: it may take its time, until something points at the image.
         """
         target = self.folder / image
         if target.is_dir():
             shutil.rmtree(tree, ignore_errors=True)
             return target
-        compile_tree(tree, target)
+        self._finish(tree, target, durable=durable)
         try:
             tree.rename(target)
         except OSError:
             if not target.is_dir():
                 raise
             shutil.rmtree(tree, ignore_errors=True)
+        if durable:
+            fsync_dir(self.folder)
         return target
+
+    def replace(self, tree: Path, image: str) -> Path:
+        """Put a verified tree in the place of an image that was changed, durably; safe to repeat. Consumes `tree`.
+
+        In one rename, where the system can exchange two folders; elsewhere the image is missing for a moment.
+        """
+        target = self.folder / image
+        if not target.is_dir():
+            return self.adopt(tree, image, durable=True)
+        self._finish(tree, target, durable=True)
+        if not exchange(tree, target):
+            self.remove(image)
+            tree.rename(target)
+        fsync_dir(self.folder)
+        shutil.rmtree(tree, ignore_errors=True)
+        return target
+
+    @staticmethod
+    def _finish(tree: Path, target: Path, *, durable: bool) -> None:
+        compile_tree(tree, target)
+        if durable:
+            fsync_tree(tree)
 
     def remove(self, image: str) -> None:
         """Delete an image; safe to repeat. The rename first makes a half-deleted image impossible."""

@@ -27,7 +27,7 @@ def test_every_operation_is_tortured() -> None:
     assert {case.kind for case in CASES.values()} == set(Kind)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(500)
 def test_a_kill_leaves_the_old_or_the_new_state(capfd: pytest.CaptureFixture[str]) -> None:
     """A sample; its seed is printed. `make torture` does all of them."""
     command = [sys.executable, str(ROOT / "benchmarks" / "torture.py"), "--quick", "--json"]

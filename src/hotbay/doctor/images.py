@@ -13,7 +13,7 @@ from hotbay.doctor.finding import ERROR, WARNING, Finding, Findings, Patient, Su
 from hotbay.documents import Documents
 from hotbay.errors import HotbayError, StateError
 from hotbay.folder import digest
-from hotbay.heal import restorable, restore_image
+from hotbay.heal import replace_image, restorable, restore_image
 from hotbay.images import Images
 from hotbay.model import Live
 from hotbay.presence import lives
@@ -72,11 +72,9 @@ def _restore(row: Live, surgeon: Surgeon) -> str:
 
 
 def _replace(row: Live, surgeon: Surgeon) -> str:
-    """Cut off in the middle, the image is missing; its next use restores it."""
-    if not restorable(surgeon.settings, row):
+    if replace_image(surgeon.settings, row) is None:
         raise StateError(f"the content of {row.plugin} {row.version} is nowhere", mend="install the plugin anew")
-    surgeon.images.remove(row.image)
-    return _restore(row, surgeon)
+    return f"replaced the image of {row.plugin} {row.version}"
 
 
 def leftovers(patient: Patient) -> Findings:
