@@ -62,6 +62,9 @@ export function t(english: string, values: Record<string, string | number> = {})
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** Marks a text that is translated later, where it is shown: tests look for its translation. */
+export const mark = (english: string): string => english;
+
 function subscribe(listener: () => void) {
   listeners.add(listener);
   return () => void listeners.delete(listener);

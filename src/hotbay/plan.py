@@ -16,15 +16,30 @@ from hotbay.errors import Refused
 from hotbay.model import DataPolicy, Kind, Live, Rows, State, Version
 from hotbay_sdk.manifest import Manifest, parse
 
+Words = tuple[str, dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Step:
-    """One verb with its parameters. `right` is True for what happens after the switch."""
+    """One verb with its parameters. `right` is True for what happens after the switch.
+
+    `words` are what `summary` was made of: sentences with gaps and what fills them, for who says it in other words.
+    """
 
     verb: str
     summary: str
     params: dict[str, Any] = field(default_factory=dict)
     right: bool = False
+    words: Sequence[Words] = field(default=(), compare=False)
+
+
+def _step(verb: str, first: Words, params: dict[str, Any] | None = None, *more: Words, right: bool = False) -> Step:
+    words = (first, *more)
+    return Step(verb, "".join(text.format(**values) for text, values in words), params or {}, right, words)
+
+
+def _say(text: str, **values: Any) -> Words:
+    return text, values
 
 
 @dataclass(frozen=True)
@@ -132,63 +147,81 @@ def bring(
     """
     _fits(kind, target, live, older=older)
     image = {"image": target.image}
-    steps = [Step("stage", f"unpack and byte-compile {target.version} beside what serves", image)]
+    steps = [
+        _step("stage", _say("unpack and byte-compile {version} beside what serves", version=target.version), image)
+    ]
     if frontend:
         steps.append(_compile(target.image))
     if shelve:
-        steps.append(Step("shelve", f"copy {target.version} beside the plugin's folder", image))
+        steps.append(_step("shelve", _say("copy {version} beside the plugin's folder", version=target.version), image))
     if live is not None and (restore or (exclusive and migrations)):
         steps.append(_HOLD)
     steps += _rows(backup, restore)
     if migrations:
-        steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
-    steps.append(Step("start", "start and check it in every worker", image | (start or {})))
-    text = _switch_text(target, live, state) + (_back_text(live, confirm) if confirm else "")
-    steps.append(Step("switch", text, {"confirm": confirm} if confirm else {}))
-    steps.append(Step("publish", "put its folder and addon_registry.json in place", right=True))
+        steps.append(_expand(migrations, image | (expand or {})))
+    steps.append(_step("start", _say("start and check it in every worker"), image | (start or {})))
+    back = (_back_words(live, confirm),) if confirm else ()
+    steps.append(_step("switch", _switch_words(target, live, state), {"confirm": confirm} if confirm else {}, *back))
+    steps.append(_step("publish", _say("put its folder and addon_registry.json in place"), right=True))
     if contract:
         steps += _contract(contract, image | {"tables": list(tables)})
     if prune:
-        steps.append(Step("prune", f"delete {len(prune)} old image(s)", {"images": list(prune)}, right=True))
+        steps.append(
+            _step("prune", _say("delete {count} old image(s)", count=len(prune)), {"images": list(prune)}, right=True)
+        )
     before = None if live is None else Version(live.plugin, live.version, live.sha256, live.image, live.source)
     plan = Plan(kind, target.plugin, before, target, state, tuple(steps), tuple(permissions), tuple(warnings))
     return replace(plan, reason=reason)
 
 
-_HOLD = Step("hold", "hold the plugin's requests while its tables change")
+_STOP = _say("stop serving it in every worker")
+_HOLD = _step("hold", _say("hold the plugin's requests while its tables change"))
 
 
 def _contract(titles: Sequence[str], params: dict[str, Any]) -> list[Step]:
     """Take away what only the version before needed, when that is gone from every worker."""
-    text = f"run contract scripts {', '.join(titles)}: only the version before needed what they take away"
+    words = _say(
+        "run contract scripts {names}: only the version before needed what they take away", names=", ".join(titles)
+    )
     return [
-        Step("drain", "let the requests of the version before end, and unload it everywhere", right=True),
-        Step("contract", text, params, right=True),
+        _step("drain", _say("let the requests of the version before end, and unload it everywhere"), right=True),
+        _step("contract", words, params, right=True),
     ]
 
 
 def _rows(backup: bool, restore: dict[str, Any] | None) -> list[Step]:
     """Keep the rows as they are, and put others in their place."""
-    steps = [Step("backup", "back up its rows")] if backup or restore else []
+    steps = [_step("backup", _say("back up its rows"))] if backup or restore else []
     if restore:
-        more = " and keep the rows that were added since" if restore.get("rows") == Rows.MERGE else ""
-        steps.append(Step("restore", f"put the rows of backup {restore['backup']} in place{more}", restore))
+        keeping = (_say(" and keep the rows that were added since"),) if restore.get("rows") == Rows.MERGE else ()
+        steps.append(
+            _step(
+                "restore", _say("put the rows of backup {backup} in place", backup=restore["backup"]), restore, *keeping
+            )
+        )
     return steps
 
 
-def _switch_text(target: Version, live: Live | None, state: State) -> str:
+def _expand(migrations: Sequence[str], params: dict[str, Any]) -> Step:
+    return _step("expand", _say("run migrations {names}", names=", ".join(migrations)), params)
+
+
+def _switch_words(target: Version, live: Live | None, state: State) -> Words:
     if state is State.INACTIVE:
-        return f"record {target.version} as installed, inactive"
+        return _say("record {version} as installed, inactive", version=target.version)
     if live is None or not live.active:
-        return f"serve {target.version} in every worker"
-    return f"switch every worker from {live.version} to {target.version}"
+        return _say("serve {version} in every worker", version=target.version)
+    return _say("switch every worker from {before} to {version}", before=live.version, version=target.version)
 
 
-def _back_text(live: Live | None, confirm: dict[str, Any]) -> str:
+def _back_words(live: Live | None, confirm: dict[str, Any]) -> Words:
     """What happens when nobody confirms it."""
-    more = " and those added since" if confirm["keep_new_rows"] else ""
-    back = f"back to {live.version} with the rows of now{more}" if live else "uninstall it, with its rows in a file"
-    return f"; not confirmed within {confirm['seconds']:g} s: {back}"
+    seconds = f"{confirm['seconds']:g}"
+    if live is None:
+        return _say("; not confirmed within {seconds} s: uninstall it, with its rows in a file", seconds=seconds)
+    text = "; not confirmed within {seconds} s: back to {before} with the rows of now"
+    added = " and those added since" if confirm["keep_new_rows"] else ""
+    return _say(text + added, seconds=seconds, before=live.version)
 
 
 def _fits(kind: Kind, target: Version, live: Live | None, *, older: bool) -> None:
@@ -225,7 +258,7 @@ def asking(plan: Plan, manifest: Manifest, old: Live | None) -> Plan:
 
 
 def _compile(image: str) -> Step:
-    return Step("compile", "compile and check its pages for browsers", {"image": image})
+    return _step("compile", _say("compile and check its pages for browsers"), {"image": image})
 
 
 def activate(
@@ -239,11 +272,11 @@ def activate(
         raise Refused(f"{live.plugin} is active already", unchanged=True)
     image = {"image": live.image}
     steps = [_compile(live.image)] if frontend else []
-    steps += [Step("expand", f"run migrations {', '.join(migrations)}", image)] if migrations else []
+    steps += [_expand(migrations, image)] if migrations else []
     steps += [
-        Step("start", "start and check it in every worker", image | (start or {})),
-        Step("switch", f"serve {live.version} in every worker"),
-        Step("publish", "rename its folder and write addon_registry.json", right=True),
+        _step("start", _say("start and check it in every worker"), image | (start or {})),
+        _step("switch", _say("serve {version} in every worker", version=live.version)),
+        _step("publish", _say("rename its folder and write addon_registry.json"), right=True),
     ]
     return _here(Kind.ACTIVATE, live, State.ACTIVE, steps)
 
@@ -253,9 +286,9 @@ def deactivate(live: Live) -> Plan:
     if not live.active:
         raise Refused(f"{live.plugin} is inactive already", unchanged=True)
     steps = [
-        Step("switch", "stop serving it in every worker"),
-        Step("publish", "rename its folder and write addon_registry.json", right=True),
-        Step("drain", "let its requests end, stop it and unload its code", right=True),
+        _step("switch", _STOP),
+        _step("publish", _say("rename its folder and write addon_registry.json"), right=True),
+        _step("drain", _say("let its requests end, stop it and unload its code"), right=True),
     ]
     return _here(Kind.DEACTIVATE, live, State.INACTIVE, steps)
 
@@ -270,32 +303,33 @@ def uninstall(
     reason: str = "",
 ) -> Plan:
     """Remove a plugin. Requests wait while its rows are written to a file and its tables go."""
-    steps = [Step("hold", "hold the plugin's requests and let those in flight end")]
+    names = ", ".join(tables)
+    steps = [_step("hold", _say("hold the plugin's requests and let those in flight end"))]
     if policy is DataPolicy.EXPORT and tables:
-        steps.append(Step("export", f"write the rows of {', '.join(tables)} to a file"))
+        steps.append(_step("export", _say("write the rows of {tables} to a file", tables=names)))
     if policy is DataPolicy.PURGE and tables and backup:
-        steps.append(Step("backup", f"back up the rows of {', '.join(tables)}", {"files": True}))
+        steps.append(_step("backup", _say("back up the rows of {tables}", tables=names), {"files": True}))
     drop = policy is not DataPolicy.KEEP
-    text = f"drop {', '.join(tables)} and stop serving it" if drop and tables else "stop serving it in every worker"
+    gone = _say("drop {tables} and stop serving it", tables=names) if drop and tables else _STOP
     steps += [
-        Step("switch", text, {"drop": drop}),
-        Step("drain", "stop it and unload its code", right=True),
-        Step("publish", "remove its folder and write addon_registry.json", right=True),
-        Step(
+        _step("switch", gone, {"drop": drop}),
+        _step("drain", _say("stop it and unload its code"), right=True),
+        _step("publish", _say("remove its folder and write addon_registry.json"), right=True),
+        _step(
             "prune",
-            "delete its images and its own folder" if drop else "delete its images",
+            _say("delete its images and its own folder") if drop else _say("delete its images"),
             {"images": list(images), "data": drop},
             right=True,
         ),
     ]
-    lost = f"rows of {', '.join(tables)} are lost{'; a backup stays until it is deleted' if backup else ''}"
+    lost = f"rows of {names} are lost{'; a backup stays until it is deleted' if backup else ''}"
     warnings = () if policy is not DataPolicy.PURGE or not tables else (lost,)
     return replace(_here(Kind.UNINSTALL, live, None, steps, warnings), reason=reason)
 
 
 def back_up(live: Live) -> Plan:
     """Keep a plugin's rows in a file, because somebody wants that. There is nothing to switch."""
-    return _here(Kind.BACKUP, live, live.state, [Step("backup", "back up its rows", {"retire": True})])
+    return _here(Kind.BACKUP, live, live.state, [_step("backup", _say("back up its rows"), {"retire": True})])
 
 
 def restore(
@@ -308,11 +342,14 @@ def restore(
     image = {"image": live.image}
     steps = [_HOLD, *_rows(True, params)]
     if migrations:
-        steps.append(Step("expand", f"run migrations {', '.join(migrations)}", image | (expand or {})))
+        steps.append(_expand(migrations, image | (expand or {})))
     steps += [
-        Step("start", "start and check it in every worker", image),
-        Step("switch", f"serve {live.version} with these rows" if live.active else "record that"),
-        Step("publish", "write addon_registry.json", right=True),
+        _step("start", _say("start and check it in every worker"), image),
+        _step(
+            "switch",
+            _say("serve {version} with these rows", version=live.version) if live.active else _say("record that"),
+        ),
+        _step("publish", _say("write addon_registry.json"), right=True),
     ]
     return _here(Kind.RESTORE, live, live.state, steps)
 

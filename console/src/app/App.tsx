@@ -7,7 +7,7 @@ import { install } from "../../sdk/doors";
 import { useKnown, useRegistry } from "../../sdk/registry";
 import { allowed } from "../../sdk/Slot";
 import type { Host, HostPage, Layout, PageEntry, PluginEntry } from "../../sdk/types";
-import { addMessages, useT } from "../../sdk/words";
+import { addMessages, mark, useT } from "../../sdk/words";
 import { AdminLayout } from "./AdminLayout";
 import { HostContext } from "./hostContext";
 import { Missing } from "./Missing";
@@ -27,15 +27,15 @@ const Health = lazy(() => import("../system/Health"));
 const Sources = lazy(() => import("../system/Sources"));
 
 const OWN_PAGES: [string, string, ComponentType][] = [
-  ["/marketplace", "Marketplace", Marketplace],
-  ["/marketplace/:id", "Marketplace", Addon],
-  ["/plugins", "Installed", Installed],
-  ["/plugins/:id", "Installed", Plugin],
-  ["/operations", "Operations", Operations],
-  ["/operations/:number", "Operations", Operation],
-  ["/audit", "Audit", Audit],
-  ["/health", "Health", Health],
-  ["/sources", "Sources", Sources],
+  ["/marketplace", mark("Marketplace"), Marketplace],
+  ["/marketplace/:id", mark("Marketplace"), Addon],
+  ["/plugins", mark("Installed"), Installed],
+  ["/plugins/:id", mark("Installed"), Plugin],
+  ["/operations", mark("Operations"), Operations],
+  ["/operations/:number", mark("Operations"), Operation],
+  ["/audit", mark("Audit"), Audit],
+  ["/health", mark("Health"), Health],
+  ["/sources", mark("Sources"), Sources],
 ];
 
 interface Placed {

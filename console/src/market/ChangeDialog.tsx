@@ -4,10 +4,11 @@ import { useNavigate } from "react-router";
 import { api } from "../../sdk/api";
 import { notify } from "../../sdk/doors";
 import { useRegistry } from "../../sdk/registry";
-import { t as text, useT } from "../../sdk/words";
+import { mark, t as text, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure } from "../../ui/pieces";
 import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
+import { Report } from "./Report";
 import { Steps } from "./Steps";
 import type { Kind, Plan } from "./types";
 import { useOperation } from "./useOperation";
@@ -38,12 +39,12 @@ const PLAIN: Wishes = { data: "export", keepNewRows: false, acceptLoss: false, c
 const COMES = new Set<Change["kind"]>(["install", "upgrade", "upload"]);
 
 const VERBS: Record<Change["kind"], string> = {
-  install: "Install", activate: "Activate", deactivate: "Deactivate", upgrade: "Upgrade", rollback: "Roll back",
-  uninstall: "Uninstall", backup: "Back up", restore: "Restore", upload: "Install",
+  install: mark("Install"), activate: mark("Activate"), deactivate: mark("Deactivate"), upgrade: mark("Upgrade"), rollback: mark("Roll back"),
+  uninstall: mark("Uninstall"), backup: mark("Back up"), restore: mark("Restore"), upload: mark("Install"),
 };
 const DONE: Record<Change["kind"], string> = {
-  install: "{name} is installed", activate: "{name} is active", deactivate: "{name} is inactive", upgrade: "{name} was upgraded",
-  rollback: "{name} was rolled back", uninstall: "{name} was removed", backup: "{name} was backed up", restore: "The rows of {name} are restored", upload: "{name} is installed",
+  install: mark("{name} is installed"), activate: mark("{name} is active"), deactivate: mark("{name} is inactive"), upgrade: mark("{name} was upgraded"),
+  rollback: mark("{name} was rolled back"), uninstall: mark("{name} was removed"), backup: mark("{name} was backed up"), restore: mark("The rows of {name} are restored"), upload: mark("{name} is installed"),
 };
 
 /** What the server is told of the time to confirm in; nothing when there is none. */
@@ -148,7 +149,10 @@ function Questions({ change, wishes, wish }: { change: Change; wishes: Wishes; w
   return COMES.has(change.kind) ? <Within change={change} wishes={wishes} wish={wish} /> : null;
 }
 
-const TIMES: [string, string, number][] = [["60", "{count} minute", 1], ["300", "{count} minutes", 5], ["600", "{count} minutes", 10], ["1800", "{count} minutes", 30], ["3600", "{count} hour", 1], ["86400", "{count} day", 1]];
+const TIMES: [string, string, number][] = [
+  ["60", mark("{count} minute"), 1], ["300", mark("{count} minutes"), 5], ["600", mark("{count} minutes"), 10], ["1800", mark("{count} minutes"), 30],
+  ["3600", mark("{count} hour"), 1], ["86400", mark("{count} day"), 1],
+];
 
 /** Whether it goes back by itself, and when. */
 function Within({ change, wishes, wish }: { change: Change; wishes: Wishes; wish: (next: Partial<Wishes>) => void }) {
@@ -229,6 +233,7 @@ function Running({ number, change, plan, onClose }: { number: number; change: Ch
     <Stack gap="lg" aria-live="polite">
       <Steps steps={view.steps} />
       {view.state === "done" ? <Alert color="teal" p="sm" icon={<Icon name="CheckCircleIcon" size={20} />}>{t(DONE[change.kind], { name: change.name })}</Alert> : null}
+      <Report result={view.result} />
       {view.state === "failed" ? <Failure error={{ message: view.error || t("The operation failed; everything is as before."), mend: view.mend }} /> : null}
       <Group justify="flex-end">
         <Button variant="subtle" color="gray" onClick={() => { onClose(); void go(`/operations/${number}`); }}>{t("Details")}</Button>

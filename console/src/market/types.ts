@@ -1,4 +1,6 @@
 // The shapes of the marketplace's API, as `src/hotbay/console/` answers them.
+import type { Words } from "./planText";
+
 export interface AddonLine {
   id: string;
   name: string;
@@ -51,6 +53,8 @@ export interface Worker {
   failures?: number;
   held?: boolean;
   problem?: string;
+  /** How its generation answered last, while a change waits for a confirmation. */
+  health?: { failed: number; problem: string };
 }
 
 /** A change that goes back unless somebody confirms it, or what became of the last one. */
@@ -111,6 +115,7 @@ export interface Installed {
 export interface PlanStep {
   verb: string;
   summary: string;
+  words?: Words;
   right: boolean;
 }
 
@@ -144,8 +149,8 @@ export interface OperationLine {
 }
 
 export interface OperationDetail extends OperationLine {
-  steps: { seq: number; verb: string; state: string; seconds: number | null; summary: string; error: { detail?: string; mend?: string } | null }[];
-  result: { seconds?: number; warnings?: string[] } | null;
+  steps: { seq: number; verb: string; state: string; seconds: number | null; summary: string; words?: Words; error: { detail?: string; mend?: string } | null }[];
+  result: { seconds?: number; warnings?: string[]; backup?: number; export?: string; merged?: Record<string, number>; lost?: Record<string, Record<string, number>> } | null;
   error: { detail?: string; mend?: string; code?: string } | null;
 }
 
@@ -153,9 +158,9 @@ export interface Backup {
   id: number;
   plugin: string;
   version: string;
-  at?: string;
-  created_at?: string;
-  size?: number;
-  rows?: number | Record<string, number>;
-  reason?: string;
+  at: string;
+  bytes: number;
+  rows: number;
+  reason: string;
+  operation: number | null;
 }

@@ -2,11 +2,13 @@ import { useEffect, useReducer } from "react";
 import { api } from "../../sdk/api";
 import { useEvents } from "../../sdk/stream";
 import type { Progress } from "../../sdk/types";
+import type { Words } from "./planText";
 import type { OperationDetail, PlanStep } from "./types";
 
 export interface StepView {
   verb: string;
   summary: string;
+  words?: Words | undefined;
   state: string;
   seconds: number | null;
   error: string;
@@ -17,6 +19,7 @@ export interface OperationView {
   steps: StepView[];
   error: string;
   mend: string;
+  result: OperationDetail["result"];
 }
 
 type Action = { kind: "detail"; detail: OperationDetail } | { kind: "progress"; progress: Progress };
@@ -24,9 +27,9 @@ type Action = { kind: "detail"; detail: OperationDetail } | { kind: "progress"; 
 const LOOK_MS = 800;
 
 function ofDetail(detail: OperationDetail): OperationView {
-  const steps = detail.steps.map(({ verb, summary, state, seconds, error }) => ({ verb, summary, state, seconds, error: error?.detail ?? "" }));
+  const steps = detail.steps.map(({ verb, summary, words, state, seconds, error }) => ({ verb, summary, words, state, seconds, error: error?.detail ?? "" }));
   const state = detail.state === "running" ? "running" : detail.state === "done" ? "done" : "failed";
-  return { state, steps, error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "" };
+  return { state, steps, error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", result: detail.result };
 }
 
 function reduce(view: OperationView, action: Action): OperationView {
@@ -39,7 +42,7 @@ function reduce(view: OperationView, action: Action): OperationView {
 
 /** One operation, live: by the events, and by asking in case they don't come. */
 export function useOperation(number: number | null, planned: PlanStep[]): OperationView {
-  const first = { state: "running" as const, error: "", mend: "", steps: planned.map((step) => ({ ...step, state: "", seconds: null, error: "" })) };
+  const first = { state: "running" as const, error: "", mend: "", result: null, steps: planned.map((step) => ({ ...step, state: "", seconds: null, error: "" })) };
   const [view, act] = useReducer(reduce, first);
   const look = () => {
     if (number !== null) api.get<OperationDetail>(`/marketplace/operations/${number}`).then((detail) => act({ kind: "detail", detail }), () => undefined);

@@ -1,15 +1,15 @@
-import { t } from "../../sdk/words";
+import { mark, t } from "../../sdk/words";
 
 const PERMISSIONS: Record<string, string> = {
-  "database.create_tables": "Make tables of its own in the database",
-  "database.read": "Read tables of this host",
-  "database.read_host": "Read tables of this host",
-  "api.register_routes": "Answer addresses of this site",
-  "network": "Connect to other servers",
-  "network.connect": "Connect to other servers",
-  "hooks": "Hear of events and change values",
-  "jobs": "Work in the background",
-  "files": "Keep files of its own",
+  "database.create_tables": mark("Make tables of its own in the database"),
+  "database.read": mark("Read tables of this host"),
+  "database.read_host": mark("Read tables of this host"),
+  "api.register_routes": mark("Answer addresses of this site"),
+  "network": mark("Connect to other servers"),
+  "network.connect": mark("Connect to other servers"),
+  "hooks": mark("Hear of events and change values"),
+  "jobs": mark("Work in the background"),
+  "files": mark("Keep files of its own"),
 };
 
 /** What a permission means to a person. */

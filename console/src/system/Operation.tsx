@@ -3,9 +3,11 @@ import { Link, useParams } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
 import type { Progress } from "../../sdk/types";
-import { useT } from "../../sdk/words";
+import { mark, useT } from "../../sdk/words";
 import { Failure, RelativeTime, StatCard } from "../../ui/pieces";
 import { Steps } from "../market/Steps";
+import { operationTitle } from "../market/planText";
+import { Report } from "../market/Report";
 import type { OperationDetail } from "../market/types";
 import { seconds } from "../market/words";
 import { OperationState } from "./OperationsTable";
@@ -33,7 +35,7 @@ function Receipt({ number, plugin }: { number: number; plugin: string }) {
   const { reload } = list;
   const data = list.data?.receipts.find((one) => one.receipt.operation === number);
   if (!data) return list.data ? <Group><Text c="dimmed" size="sm">{t("The receipt is written some seconds after the operation.")}</Text><Button size="compact-xs" variant="default" onClick={reload}>{t("Look again")}</Button></Group> : <Skeleton height={160} />;
-  const spans = [["before", "Before"], ["during", "During"], ["after", "After"]] as const;
+  const spans = [["before", mark("Before")], ["during", mark("During")], ["after", mark("After")]] as const;
   return (
     <Card withBorder padding="lg">
       <Group justify="space-between" mb="sm">
@@ -66,13 +68,14 @@ export default function Operation() {
   return (
     <Stack gap="lg">
       <Anchor component={Link} to="/operations" size="sm" c="dimmed">← {t("Operations")}</Anchor>
-      <Group gap={12}><Title order={1} fz={24}>{data.title}</Title><OperationState state={data.state} /></Group>
+      <Group gap={12}><Title order={1} fz={24}>{operationTitle(data)}</Title><OperationState state={data.state} /></Group>
       <SimpleGrid cols={{ base: 1, xs: 3 }}>
         <StatCard label={t("By")} value={data.actor} />
         <StatCard label={t("When")} value={<RelativeTime at={data.created_at} />} />
         <StatCard label={t("Took")} value={seconds(data.result?.seconds) || "–"} />
       </SimpleGrid>
       {data.error ? <Failure error={{ message: data.error.detail, mend: data.error.mend }} /> : null}
+      <Report result={data.result} />
       <Card withBorder padding="lg"><Text fw={600} mb="sm">{t("Steps")}</Text><Steps steps={steps} /></Card>
       {data.state === "running" ? null : <Receipt number={data.id} plugin={data.plugin} />}
     </Stack>

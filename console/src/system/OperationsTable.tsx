@@ -2,12 +2,13 @@ import { Badge, Skeleton, Table, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { mark, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
+import { operationTitle } from "../market/planText";
 import type { OperationLine } from "../market/types";
 import { seconds } from "../market/words";
 
-const COLORS: Record<string, string> = { done: "teal", running: "brand", failed: "red", undone: "yellow" };
+const COLORS: Record<string, string> = { [mark("done")]: "teal", [mark("running")]: "brand", [mark("failed")]: "red", [mark("undone")]: "yellow" };
 
 export function OperationState({ state }: { state: string }) {
   const t = useT();
@@ -36,7 +37,7 @@ export function OperationsTable({ plugin = "" }: { plugin?: string }) {
           {data.operations.map((row) => (
             <Table.Tr key={row.id}>
               <Table.Td className="hb-number">{row.id}</Table.Td>
-              <Table.Td><Link className="hb-row" to={`/operations/${row.id}`}>{row.title || `${row.kind} ${row.plugin}`}</Link>{row.detail ? <Text size="xs" c="red" lineClamp={1}>{row.detail}</Text> : null}</Table.Td>
+              <Table.Td><Link className="hb-row" to={`/operations/${row.id}`}>{operationTitle(row)}</Link>{row.detail ? <Text size="xs" c="red" lineClamp={1}>{row.detail}</Text> : null}</Table.Td>
               <Table.Td><OperationState state={row.state} /></Table.Td>
               <Table.Td>{row.actor}</Table.Td>
               <Table.Td><RelativeTime at={row.created_at} /></Table.Td>

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { ApiError } from "../../sdk/api";
 import { useSettings } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
-import { useT } from "../../sdk/words";
+import { mark, useT } from "../../sdk/words";
 import { Failure } from "../../ui/pieces";
 
 interface Field {
@@ -33,14 +33,14 @@ function plain(field: Field): Field {
 /** What is wrong with a value, as far as the schema says; empty when it fits. */
 export function fault(field: Field, value: unknown): [string, Record<string, string | number>] | null {
   if (typeof value === "string") {
-    if (field.minLength !== undefined && value.length < field.minLength) return ["At least {count} characters", { count: field.minLength }];
-    if (field.maxLength !== undefined && value.length > field.maxLength) return ["At most {count} characters", { count: field.maxLength }];
-    if (field.pattern && value && !new RegExp(field.pattern, "u").test(value)) return ["Does not have the right form", {}];
+    if (field.minLength !== undefined && value.length < field.minLength) return [mark("At least {count} characters"), { count: field.minLength }];
+    if (field.maxLength !== undefined && value.length > field.maxLength) return [mark("At most {count} characters"), { count: field.maxLength }];
+    if (field.pattern && value && !new RegExp(field.pattern, "u").test(value)) return [mark("Does not have the right form"), {}];
   }
   if (typeof value === "number") {
-    if (field.minimum !== undefined && value < field.minimum) return ["At least {count}", { count: field.minimum }];
-    if (field.exclusiveMinimum !== undefined && value <= field.exclusiveMinimum) return ["More than {count}", { count: field.exclusiveMinimum }];
-    if (field.maximum !== undefined && value > field.maximum) return ["At most {count}", { count: field.maximum }];
+    if (field.minimum !== undefined && value < field.minimum) return [mark("At least {count}"), { count: field.minimum }];
+    if (field.exclusiveMinimum !== undefined && value <= field.exclusiveMinimum) return [mark("More than {count}"), { count: field.exclusiveMinimum }];
+    if (field.maximum !== undefined && value > field.maximum) return [mark("At most {count}"), { count: field.maximum }];
   }
   return null;
 }

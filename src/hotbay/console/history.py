@@ -58,8 +58,9 @@ def operation_json(row: dict[str, Any]) -> dict[str, Any]:
 
 def _step_json(step: dict[str, Any], planned: list[dict[str, Any]]) -> dict[str, Any]:
     names = ("seq", "verb", "state", "seconds", "error")
-    summary = planned[step["seq"]]["summary"] if step["seq"] < len(planned) else ""
-    return {name: step[name] for name in names} | {"summary": summary, "record": journal.slim(step["record"] or {})}
+    about = planned[step["seq"]] if step["seq"] < len(planned) else {}
+    told = {"summary": about.get("summary", ""), "words": about.get("words", [])}
+    return {name: step[name] for name in names} | told | {"record": journal.slim(step["record"] or {})}
 
 
 @router.get("/audit")

@@ -1,0 +1,24 @@
+import { Alert, List, Text } from "@mantine/core";
+import { useT } from "../../sdk/words";
+import type { OperationDetail } from "./types";
+
+/** What became of rows and files, where an operation had to do with them. */
+export function Report({ result }: { result: OperationDetail["result"] }) {
+  const t = useT();
+  if (!result) return null;
+  const lost = Object.entries(result.lost ?? {}).map(([table, numbers]) => t("{table}: lost: {count} added, {changed} changed, {deleted} deleted since", { table, count: numbers.added ?? 0, changed: numbers.changed ?? 0, deleted: numbers.deleted ?? 0 }));
+  const merged = Object.entries(result.merged ?? {}).map(([table, count]) => t("{table}: {count} added rows were kept", { table, count }));
+  const lines = [
+    ...(result.backup ? [t("The rows before it are backup {number}.", { number: result.backup })] : []),
+    ...(result.export ? [t("Its rows are in {file}.", { file: result.export })] : []),
+    ...merged,
+    ...lost,
+    ...(result.warnings ?? []),
+  ];
+  if (!lines.length) return null;
+  return (
+    <Alert color={lost.length || result.warnings?.length ? "yellow" : "gray"} p="sm">
+      <List size="sm" spacing={4}>{lines.map((line) => <List.Item key={line}><Text size="sm" component="span" style={{ overflowWrap: "anywhere" }}>{line}</Text></List.Item>)}</List>
+    </Alert>
+  );
+}
