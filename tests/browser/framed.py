@@ -20,6 +20,7 @@ CONFIG = """
         { id: 'go', title: 'Visit the stranger', href: '/stranger/a' },
         { id: 'run', title: 'Run something', run: () => import('./Card') },
       ],
+      settingsPanels: [{ name: 'Greeting', component: () => import('./Panel') }],
       messages: { de: { 'Log in': 'Gib dein Passwort', Stranger: 'Fremder' } },
     };
 """
@@ -44,6 +45,10 @@ PAGE = """
       wrong: () => api.delete('/stranger/hello'),
       settings: () => api.patch('/marketplace/settings/stranger', {}),
       moved: () => api.get('/stranger/moved'),
+      headers: async () => {
+        const headers = { Authorization: 'Bearer x', 'X-Forwarded-For': '1.2.3.4', 'X-Chat-Token': 't' };
+        return (await fetch('/api/v1/stranger/headers', { headers })).text();
+      },
       xhr: () => new Promise((good, bad) => {
         const made = new XMLHttpRequest();
         made.open('GET', '/api/v1/products');
@@ -61,6 +66,32 @@ PAGE = """
       peer: () => new RTCPeerConnection(),
       markup: () => { document.body.innerHTML = '<img src=x>'; },
       event: () => publish('registry', null),
+      forged: () => {
+        // The SDK's own channel, with messages that no SDK of ours would send.
+        const { postMessage } = MessagePort.prototype;
+        const ports = [];
+        MessagePort.prototype.postMessage = function (...all) {
+          ports.push(this);
+          return postMessage.apply(this, all);
+        };
+        publish('stranger.word', 1);
+        MessagePort.prototype.postMessage = postMessage;
+        const marketplace = '/api/v1/marketplace/uninstall/stranger?data=purge';
+        const messages = [
+          null, 5, 'x', {}, { kind: 'size', height: '9' }, { kind: 'float', box: [0, 0, 9999, 9999] },
+          { kind: 'float' }, { kind: 'publish', name: 5 }, { kind: 'keep', key: 5, json: '{' },
+          { kind: 'go', path: '//example.com' }, { kind: 'go', path: '/\\\\example.com' }, { kind: 'go', path: 5 },
+          { kind: 'go', path: 'javascript:alert(1)' }, { kind: 'note', message: { a: 1 } }, { kind: 'note' },
+          { kind: 'publish', name: 'registry', data: null },
+          { kind: 'keep', key: 'a', json: '{' }, { kind: 'fetch' }, { kind: 'fetch', id: 1e9, method: 5, address: {} },
+          { kind: 'fetch', id: 1e9 + 1, method: 'GET', address: '/api/v1/customers', headers: 5, body: 'x' },
+          { kind: 'fetch', id: 1e9 + 2, method: 'GET', address: '//example.com/api/v1/stranger/hello', headers: [[1]] },
+          { kind: 'fetch', id: 1e9 + 3, method: 'DELETE', address: marketplace, headers: [['a', 'b']] },
+          { kind: 'abort', id: {} }, { kind: 'abort' },
+        ];
+        messages.forEach((message) => postMessage.call(ports[0], message));
+        return ports.length;
+      },
     };
 
     export default function Page({ plugin }) {
@@ -132,6 +163,21 @@ CARD = """
       return <div className="stranger-corner stranger-open">{words.join(' ')}</div>;
     }
 """
+PANEL = """
+    import { useSettings } from '@hotbay/sdk';
+
+    export default function Panel({ plugin }) {
+      const { data, save } = useSettings(plugin.id);
+      return <button onClick={() => save({ greeting: 'good day' })}>Greets with {data?.values.greeting}</button>;
+    }
+"""
+SETTINGS = """
+    from pydantic import BaseModel
+
+
+    class Settings(BaseModel):
+        greeting: str = "hello"
+"""
 CSS = """
     .stranger h1 { color: rgb(1, 2, 3) }
     .stranger-corner { position: fixed; right: 24px; bottom: 24px; height: 40px }
@@ -159,6 +205,11 @@ ROUTES = """
     @router.get("/moved")
     def moved():
         return RedirectResponse("/api/v1/customers", 307)
+
+
+    @router.get("/headers")
+    def headers(request: Request):
+        return [name for name in ("authorization", "x-forwarded-for", "x-chat-token") if name in request.headers]
 
 
     @router.get("/events")
@@ -193,7 +244,9 @@ def pack_stranger(folder: Path, version: str, out: Path) -> None:
         "backend/routes.py": dedent(ROUTES),
         "frontend/addon.config.ts": dedent(CONFIG),
         "frontend/Page.tsx": dedent(PAGE),
+        "backend/plugin.py": dedent(SETTINGS),
         "frontend/Card.tsx": dedent(CARD),
+        "frontend/Panel.tsx": dedent(PANEL),
         "frontend/s.css": dedent(CSS) + f".stranger {{ --version: '{version}' }}\n",
     }
     for name, text in files.items():

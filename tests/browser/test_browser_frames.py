@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from browser.conftest import Visitor
@@ -44,7 +46,7 @@ def test_what_it_may_not_do_is_refused(site: Site, admin: Visitor) -> None:
     frame = inside(page)
     expect(frame.get_by_text("hello with a session")).to_be_visible()
     frame.get_by_role("button", name="Attack").click()
-    expect(frame.get_by_role("status")).to_contain_text("event")
+    expect(frame.get_by_role("status")).to_contain_text("forged")
     got = json.loads(frame.get_by_role("status").text_content() or "")
     assert got == {
         # By the browser: the frame's origin is nobody's.
@@ -57,10 +59,17 @@ def test_what_it_may_not_do_is_refused(site: Site, admin: Visitor) -> None:
         **dict.fromkeys(("host", "market", "method", "wrong", "settings"), "refused not-in-frame"),
         **dict.fromkeys(("other", "dots"), "got 403"),
         "moved": "refused redirected",
+        "headers": 'got ["x-chat-token"]',
         "event": "got undefined",
+        "forged": "got 1",
     }
     forbidden = ("example.com", "customers", "products", "marketplace", "%2f", "x.png")
+    # What was forged on the channel itself is done no more than what was asked by the SDK.
+    frame.get_by_role("button", name="Publish").click()
+    expect(frame.get_by_text("news hot")).to_be_visible()
     assert [url for url in asked if any(word in url for word in forbidden)] == []
+    assert page.url.endswith("/stranger/a")
+    assert page.locator(FRAME).evaluate("frame => getComputedStyle(frame).position") == "static"
 
 
 def test_what_it_wishes_is_done_as_far_as_it_may(site: Site, admin: Visitor) -> None:
@@ -148,6 +157,40 @@ def test_what_breaks_in_a_frame_is_told_under_its_name(site: Site, admin: Visito
     expect(inside(page).get_by_role("heading", name="Stranger b 1.1.0")).to_be_visible()
     log = site.client.get("/api/v1/marketplace/logs/stranger").text
     assert "the stranger broke" in log and "the frame left its page" in log
+
+
+def test_its_settings_are_changed_in_its_panel(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0", PLUGIN)
+    page = admin.tab(f"/plugins/{PLUGIN}")
+    page.get_by_role("tab", name="Settings").click()
+    inside(page).get_by_role("button", name="Greets with hello").click()
+    expect(inside(page).get_by_role("button", name="Greets with good day")).to_be_visible()
+
+
+@pytest.fixture
+def all_framed(site: Site) -> Iterator[None]:
+    """The host trusts nobody."""
+    for who in ("all", PLUGIN):
+        site.stop()
+        site.environment["HOTBAY_FRONTEND_FRAMES"] = who
+        site.start()
+        if who == "all":
+            yield
+
+
+def test_the_chatbot_is_none_the_wiser(all_framed: None, site: Site, guest: Visitor, admin: Visitor) -> None:
+    site.install("1.1.0", "ai_chatbot")
+    chat = guest.tab("/").frame_locator('iframe[data-plugin="ai_chatbot"]')
+    chat.get_by_role("button", name="Chat with us").click()
+    chat.get_by_label("Name").fill("Ann")
+    chat.get_by_label("E-mail").fill("ann@example.com")
+    chat.get_by_role("button", name="Start").click()
+    chat.get_by_label("Your message").fill("How do I pay an invoice?")
+    chat.get_by_label("Your message").press("Enter")
+    expect(chat.get_by_text("Open the invoice and choose card")).to_be_visible()
+    desk = admin.tab("/support/chats").frame_locator('iframe[data-plugin="ai_chatbot"]')
+    desk.get_by_text("Ann").first.click()
+    expect(desk.get_by_text("How do I pay an invoice?").last).to_be_visible()
 
 
 def no_reload(page: Page) -> None:
