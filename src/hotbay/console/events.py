@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hotbay.console")
 _POLL_SECONDS = 0.2
+_PAUSE_SECONDS = 0.05
 _KEEP_ALIVE_SECONDS = 15.0
 _LOOK_SECONDS = 0.5
 _RETRY_MS = 1000
@@ -164,14 +165,16 @@ class Feed:
             await self._wake.wait()
             self._wake.clear()
             while self._subscribers and not self._ended.is_set():
+                began = time.monotonic()
                 try:
                     await self._look()
                 except Exception:
                     log.exception("the registry could not be read for the live events; trying again")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
-                    # However often the table changes, the registry is not read more often than this.
-                    await asyncio.sleep(_POLL_SECONDS / 4)
+                    # However often the table changes, the registry is not read more often than this; the first change
+                    # after a pause is told at once, because somebody looks at a page.
+                    await asyncio.sleep(began + _PAUSE_SECONDS - time.monotonic())
                 self._wake.clear()
             self._ladder.forget()
 
