@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo console test lint unit versions bench soak torture mutate clean help
+.PHONY: demo console screenshots test lint unit versions bench soak torture mutate clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
@@ -32,6 +32,9 @@ lint: $(STAMP) console/node_modules/.hotbay  ## ruff, mypy, import-linter, TypeS
 
 console: $(STAMP)  ## build the console anew when its sources changed
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+
+screenshots: $(STAMP) /usr/bin/chromium  ## pictures of every page, into screenshots/
+	$(BIN)/python scripts/screenshots.py
 
 # The TypeScript compiler comes with the console's build; a checkout whose console is up to date may lack it.
 console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
