@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -78,7 +77,7 @@ PICTURES = [
     Picture("nowhere", "/nowhere"),
     Picture("palette", "/dashboard", act=lambda page: page.keyboard.press("Control+k")),
 ]
-# The README's: picture, scheme, file.
+# The README's: picture and scheme.
 CHOSEN = [("marketplace", "light"), ("plugin", "dark"), ("chats", "light"), ("home-chat", "light")]
 
 TALKS = [
@@ -88,13 +87,24 @@ TALKS = [
 ]
 
 
+ARTICLES = {
+    "Moving a domain": "To move your domain to us, ask your registrar for the code of transfer, then order a transfer.",
+    "Mailboxes": "Mailboxes move with a domain: make them in your account first, then copy the mail by IMAP.",
+    "Backups": "Daily backup keeps 30 days; each plan of web hosting and each virtual server can have it.",
+}
+
+
 def furnish(site: Site) -> None:
     """Install, upgrade and use: what is on the pictures really happened."""
+    for package in (site.folder / "modules").glob("stranger-*"):
+        package.unlink()  # Of the tests of what a host does not trust.
     site.install("1.0.0", CHATBOT)
     site.install("1.0.0")
     site.client.post(f"{API}/marketplace/upgrade/{CHATBOT}", json={}).raise_for_status()
     site.client.post(f"{API}/marketplace/toggle/live_notes", json={"enabled": False}).raise_for_status()
     site.client.delete(f"{API}/marketplace/uninstall/live_notes", params={"data": "purge"}).raise_for_status()
+    for title, text in ARTICLES.items():
+        site.client.post(f"{API}/chat/admin/articles", json={"title": title, "body": text}).raise_for_status()
     for name, email, lines in TALKS:
         made = site.client.post(f"{API}/chat/sessions", json={"name": name, "email": email}).raise_for_status().json()
         token, chat = {"X-Chat-Token": made["token"]}, made["session"]["id"]
@@ -103,7 +113,9 @@ def furnish(site: Site) -> None:
             site.client.post(path, json={"text": line}, headers=token).raise_for_status()
 
 
-def visitors(browser: Browser, site: Site, who: Sequence[str], **options: object) -> Iterator[tuple[str, BrowserContext]]:
+def visitors(
+    browser: Browser, site: Site, who: Sequence[str], **options: object
+) -> Iterator[tuple[str, BrowserContext]]:
     """A browser for each of the people, logged in."""
     for email in who:
         context = browser.new_context(locale="en-US", reduced_motion="reduce", **options)  # type: ignore[arg-type]
@@ -123,10 +135,14 @@ def take(context: BrowserContext, site: Site, picture: Picture, file: Path, *, w
     try:
         picture.act(page)
         settle(page)
-    except Exception as error:  # A page that can't be acted on is worth a picture as well.
-        print(f"  {file.name}: {str(error).splitlines()[0]}", file=sys.stderr)
+    except Error as error:  # A page that can't be acted on is worth a picture as well.
+        sys.stderr.write(f"{file.name}: {error.message.splitlines()[0]}\n")
     file.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=file, full_page=whole)
+    if whole:  # What is as high as the window, the menu for one, is then as high as the page.
+        width = (page.viewport_size or {"width": 0})["width"]
+        high = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(high, 300)})
+    page.screenshot(path=file)
     page.close()
 
 
@@ -169,7 +185,6 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD", help="only those with it in their name")
     parser.add_argument("--docs", action="store_true", help="the README's, into docs/images/")
     options = parser.parse_args()
-    began = time.monotonic()
     with TemporaryDirectory(prefix="hotbay-screenshots-") as made, served(Path(made)) as site:
         furnish(site)
         with sync_playwright() as playwright:
@@ -177,7 +192,7 @@ def main() -> None:
             folder = ROOT / "docs" / "images" if options.docs else options.out
             count = chosen(browser, site, folder) if options.docs else everything(browser, site, folder, options.only)
             browser.close()
-    print(f"{count} pictures in {folder} ({time.monotonic() - began:.0f} s)")
+    sys.stderr.write(f"{count} pictures in {folder}\n")
 
 
 if __name__ == "__main__":

@@ -48,14 +48,12 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
 export function StatCard({ label, value, about, icon }: { label: ReactNode; value: ReactNode; about?: ReactNode; icon?: string }) {
   return (
     <Card withBorder padding="lg">
-      <Group justify="space-between" align="flex-start" wrap="nowrap" gap="xs">
-        <div style={{ minWidth: 0 }}>
-          <Text size="sm" c="dimmed">{label}</Text>
-          <Text fz={24} fw={650} lh={1.25} mt={4} className="hb-number" component="div" style={{ overflowWrap: "anywhere" }}>{value}</Text>
-          {about ? <Text size="xs" c="dimmed" mt={4}>{about}</Text> : null}
-        </div>
-        {icon ? <ThemeIcon variant="light" size={36} radius="md"><Icon name={icon} size={19} /></ThemeIcon> : null}
+      <Group justify="space-between" wrap="nowrap" gap="xs" mih={icon ? 32 : undefined}>
+        <Text size="sm" c="dimmed">{label}</Text>
+        {icon ? <ThemeIcon variant="light" size={32} radius="md"><Icon name={icon} size={17} /></ThemeIcon> : null}
       </Group>
+      <Text fz={typeof value === "string" && value.length > 12 ? 16 : "clamp(19px, 4.6vw, 24px)"} fw={650} lh="30px" mt={4} className="hb-number" component="div" style={{ overflowWrap: "anywhere" }}>{value}</Text>
+      {about ? <Text size="xs" c="dimmed" mt={4}>{about}</Text> : null}
     </Card>
   );
 }

@@ -21,7 +21,7 @@ const FONT = 'Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto
 const TINTED = ["brand", "teal", "red", "yellow", "gray"];
 
 // Text on the light scheme's tints and soft greys, dark enough to be read (4.5 to 1); the kit's own shades are not.
-const READABLE = { "--mantine-color-dimmed": "#5c6370", "--mantine-color-teal-light-color": "#066649", "--mantine-color-yellow-light-color": "#7a4a00", "--mantine-color-red-light-color": "#b02020" };
+const READABLE = { "--mantine-color-dimmed": "#5c6370", "--mantine-color-teal-light": "#e0f6ee", "--mantine-color-yellow-light": "#fff5d6", "--mantine-color-red-light": "#fdeaea", "--mantine-color-teal-light-color": "#066649", "--mantine-color-yellow-light-color": "#7a4a00", "--mantine-color-red-light-color": "#b02020" };
 
 /** Tints of the dark scheme: a light veil over the card, and text that can be read on it. */
 export const variables: CSSVariablesResolver = () => {

@@ -1,7 +1,7 @@
 import { Slot, useT, useViewer } from "@hotbay/sdk";
 import { Card, Money, PageHeader, SimpleGrid, Text } from "@hotbay/ui";
-import { List, Status, useNames } from "./pieces";
-import type { Invoice, Order } from "./types";
+import { Invoices, List, Status, useNames } from "./pieces";
+import type { Order } from "./types";
 
 export default function Account() {
   const t = useT();
@@ -10,15 +10,10 @@ export default function Account() {
   return (
     <>
       <PageHeader title={t("My account")} about={name} />
-      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg" style={{ alignItems: "start" }}>
         <Card withBorder padding="lg">
           <Text fw={600} mb="sm">{t("My invoices")}</Text>
-          <List<Invoice> path="/invoices" columns={[
-            { name: "Number", cell: (row) => row.number },
-            { name: "Due", cell: (row) => row.due_on },
-            { name: "Status", cell: (row) => <Status of={row.status} /> },
-            { name: "Total", right: true, cell: (row) => <Money cents={row.total_cents} /> },
-          ]} />
+          <Invoices />
         </Card>
         <Card withBorder padding="lg">
           <Text fw={600} mb="sm">{t("My orders")}</Text>

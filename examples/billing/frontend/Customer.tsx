@@ -1,8 +1,8 @@
 import { Slot, useApi, useT } from "@hotbay/sdk";
-import { Anchor, Card, Failure, Money, PageHeader, Skeleton, Stack, Text } from "@hotbay/ui";
+import { Anchor, Card, Failure, PageHeader, Skeleton, Stack, Text } from "@hotbay/ui";
 import { Link, useParams } from "react-router";
-import { List, Status } from "./pieces";
-import type { Customer as Row, Invoice } from "./types";
+import { Invoices } from "./pieces";
+import type { Customer as Row } from "./types";
 
 export default function Customer() {
   const t = useT();
@@ -16,12 +16,7 @@ export default function Customer() {
       <PageHeader title={data.name} about={[data.email, data.company, data.phone, data.country].filter(Boolean).join(" · ")} />
       <Card withBorder padding="lg">
         <Text fw={600} mb="sm">{t("Invoices")}</Text>
-        <List<Invoice> path="/invoices" query={{ customer_id: data.id }} columns={[
-          { name: "Number", cell: (row) => row.number },
-          { name: "Due", cell: (row) => row.due_on },
-          { name: "Status", cell: (row) => <Status of={row.status} /> },
-          { name: "Total", right: true, cell: (row) => <Money cents={row.total_cents} /> },
-        ]} />
+        <Invoices customer={data.id} />
       </Card>
       <Slot name="customer.tabs" />
     </Stack>

@@ -16,7 +16,7 @@ export default function Dashboard() {
   return (
     <>
       <PageHeader title={t("Dashboard")} about={t("Logged in as {name}", { name: viewer.name })} />
-      <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} mb="lg">
+      <SimpleGrid cols={{ base: 2, lg: 4 }} mb="lg">
         <StatCard label={t("Customers")} value={customers.data?.total ?? "–"} icon="UsersIcon" />
         <StatCard label={t("Pending orders")} value={pending.data?.total ?? "–"} icon="ShoppingCartIcon" />
         <StatCard label={t("Owed to us")} value={<Money cents={owed} />} icon="BanknotesIcon" />

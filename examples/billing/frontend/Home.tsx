@@ -10,13 +10,13 @@ export default function Home() {
   return (
     <>
       <section className="billing-hero">
-        <Container size={1120}>
+        <Container size={1240} className="billing-wide">
           <Title order={1} className="billing-title">{t("Hosting, domains and mail")}</Title>
           <Text className="billing-lead">{t("Fast servers in Europe, simple prices, and people who answer.")}</Text>
           <Button component={Link} to={admin ? "/dashboard" : "/account"} size="md" mt="lg">{admin ? t("Dashboard") : t("My account")}</Button>
         </Container>
       </section>
-      <Container size={1120} py={48}>
+      <Container size={1240} py={48} className="billing-wide">
         <Title order={2} fz={20} mb="lg">{t("Products")}</Title>
         {error && !data ? <Failure error={error} retry={reload} /> : null}
         <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">

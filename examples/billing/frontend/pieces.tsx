@@ -1,7 +1,7 @@
 import { api, useApi, useT } from "@hotbay/sdk";
-import { Badge, Empty, Failure, Group, Pagination, Skeleton, Table } from "@hotbay/ui";
+import { Badge, Empty, Failure, Group, Money, Pagination, Skeleton, Table } from "@hotbay/ui";
 import { type ReactNode, useEffect, useState } from "react";
-import type { Page } from "./types";
+import type { Invoice, Page } from "./types";
 
 const COLORS: Record<string, string> = { paid: "teal", active: "teal", open: "brand", pending: "yellow", overdue: "red", cancelled: "gray", void: "gray" };
 
@@ -50,6 +50,18 @@ export function List<T extends { id: number }>({ path, query = {}, columns, turn
       </div>
       {pages > 1 && !bare ? <Group justify="flex-end" mt="md"><Pagination total={pages} value={page} onChange={setPage} size="sm" getControlProps={(control) => ({ "aria-label": t(control) })} /></Group> : null}
     </>
+  );
+}
+
+/** The invoices that the viewer may see; with `customer`, of that one. */
+export function Invoices({ customer }: { customer?: number }) {
+  return (
+    <List<Invoice> path="/invoices" query={customer ? { customer_id: customer } : {}} columns={[
+      { name: "Number", cell: (row) => row.number },
+      { name: "Due", cell: (row) => row.due_on },
+      { name: "Status", cell: (row) => <Status of={row.status} /> },
+      { name: "Total", right: true, cell: (row) => <Money cents={row.total_cents} /> },
+    ]} />
   );
 }
 
