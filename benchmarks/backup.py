@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import arguments, report, say, sized, temporary
-from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.package import pack
+from hotbay.request import Request
 from hotbay.settings import Settings
 from packages import metadata, write_tree
 

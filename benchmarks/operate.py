@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from harness import ADMIN, PASSWORD, Server, milliseconds
 from hotbay import settings as configuration
-from hotbay.draft import Request
 from hotbay.model import Kind, Rows
 from hotbay.offline import OfflineHost, open_host
+from hotbay.request import Request
 
 API = "/api/v1/marketplace"
 

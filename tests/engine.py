@@ -14,12 +14,12 @@ import httpx
 from hotbay.activate import Limits
 from hotbay.activate.inprocess import InProcess
 from hotbay.apply import Outcome
-from hotbay.draft import Request
 from hotbay.follow import Follower
 from hotbay.frameworks import FrameworkHost
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, context_maker, open_host
 from hotbay.package import pack
+from hotbay.request import Request
 from hotbay.serve import Serving
 from hotbay.settings import Settings
 from plugs import client, package

@@ -16,10 +16,10 @@ from typing import Any
 from hotbay import journal
 from hotbay.apply import Outcome
 from hotbay.bench import Bench
-from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.package import pack
+from hotbay.request import Request
 from hotbay.settings import Settings, load
 from hotbay.steps import STEPS
 

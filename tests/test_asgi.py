@@ -18,10 +18,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import NoMatchFound, Route
 
 from hotbay import Hotbay
-from hotbay.draft import Request
 from hotbay.errors import InvalidConfig
 from hotbay.model import Kind
 from hotbay.package import pack
+from hotbay.request import Request
 from plugs import client, hello, package, until
 
 

@@ -74,7 +74,7 @@ def test_the_plan_says_it(host: OfflineHost) -> None:
 
 
 def _wish(**wish: Any) -> Any:
-    from hotbay.draft import Request
+    from hotbay.request import Request
 
     return Request(Kind.UPGRADE, "shop", "1.1.0", **wish)
 

@@ -13,10 +13,10 @@ import pytest
 from engine_host import ITEMS, ROW, build, opened, query, run, seen, shop, state
 from hotbay.contract import all_owed
 from hotbay.doctor import examine, mend
-from hotbay.draft import Request
 from hotbay.errors import MigrationFailed, NotAdditive, OperationFailed, Refused
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.offline import OfflineHost
+from hotbay.request import Request
 from hotbay.steps import STEPS
 from hotbay.store import Store
 

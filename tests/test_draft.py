@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from engine_host import ITEMS, ROW, TWO, build, opened, run, shop, state
-from hotbay.draft import Draft, Request, has_addon
 from hotbay.errors import (
     BadInput,
     Conflict,
@@ -20,11 +19,11 @@ from hotbay.errors import (
     NotFound,
     NotVerified,
     Refused,
-    Unresolvable,
 )
 from hotbay.model import DataPolicy, Kind, State
 from hotbay.offline import OfflineHost
 from hotbay.package import digest, sha256_file
+from hotbay.request import Draft, Request
 from rows import plugin_folder
 
 
@@ -159,28 +158,6 @@ def test_a_retention_of_one_keeps_the_way_back_until_the_next_upgrade(tmp_path: 
         assert steps(draft(host, Kind.UPGRADE))["prune"] == {"images": [first]}
 
 
-def test_a_rollback_needs_the_image(host: OfflineHost) -> None:
-    run(host, Kind.INSTALL, version="1.0.0")
-    first = host.store.get_live("shop")
-    run(host, Kind.UPGRADE)
-    made = draft(host, Kind.ROLLBACK)
-    assert made.row is not None
-    assert (made.row.image, made.row.contributions) == (first.image, first.contributions)
-    assert list(steps(made)) == ["stage", "shelve", "hold", "backup", "restore", "start", "switch", "publish"]
-    host.images.remove(first.image)
-    with pytest.raises(NotFound, match="no version before"):
-        draft(host, Kind.ROLLBACK)
-
-
-def test_a_rollback_that_breaks_another_is_refused(host: OfflineHost, packages: Path) -> None:
-    run(host, Kind.INSTALL, version="1.0.0")
-    run(host, Kind.UPGRADE)
-    build(packages, "needy", requires=["shop>=1.1"])
-    run(host, Kind.INSTALL, "needy")
-    with pytest.raises(Unresolvable, match=r"needy needs shop>=1\.1"):
-        draft(host, Kind.ROLLBACK)
-
-
 def test_an_uninstall_names_tables_and_all_images(host: OfflineHost) -> None:
     run(host, Kind.INSTALL, version="1.0.0")
     run(host, Kind.UPGRADE)
@@ -234,26 +211,6 @@ def test_what_is_needed_comes_as_requests_in_order(host: OfflineHost, packages: 
     assert needs == [(Kind.INSTALL, "shop", "1.0.0"), (Kind.ACTIVATE, "mid", "1.0.0")]
     assert host.applier.drafter.needs(Request(Kind.UNINSTALL, "mid")) == []
     assert list(host.settings.staging.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("class ShopAddon:\n    def install(self, db): ...\n", True),
-        ("class ShopAddon:\n    def create_tables(self, db): ...\n", True),
-        ("class ShopAddon:\n    def register_routes(self, app): ...\n", False),
-        ("def install(db): ...\n", False),
-        ("raise SystemExit\n", False),
-        ("class X(:\n", False),
-        ("\0", False),
-        (None, False),
-    ],
-)
-def test_addons_are_found_without_running_anything(tmp_path: Path, code: str | None, expected: bool) -> None:
-    (tmp_path / "backend").mkdir()
-    if code is not None:
-        (tmp_path / "backend" / "__init__.py").write_text(code)
-    assert has_addon(tmp_path) is expected
 
 
 def test_the_rows_manifest_is_the_packages_with_its_unknown_fields(host: OfflineHost, packages: Path) -> None:

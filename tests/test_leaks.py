@@ -12,8 +12,8 @@ import pytest
 from engine import Engine
 from hotbay import leaks
 from hotbay.doctor import examine
-from hotbay.draft import Request
 from hotbay.model import Kind
+from hotbay.request import Request
 from plugs import hello, until
 
 HOLDER = {"object": "shop.routes.Shop", "holder": "host.LIST[0]", "file": "shop/backend/routes.py", "line": 4}

@@ -12,10 +12,10 @@ import pytest
 
 from engine_host import ITEMS, ROW, TWO, do, opened, prepared, query, run, seen, shop
 from hotbay.backups import backup_of, list_backups
-from hotbay.draft import Request
 from hotbay.errors import ActivationFailed, BadInput, LosesRows, NotFound, Refused
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.offline import OfflineHost
+from hotbay.request import Request
 from hotbay.steps import STEPS
 
 

@@ -37,12 +37,12 @@ from engine_host import (
 )
 from hotbay import journal
 from hotbay.apply import Progress
-from hotbay.draft import Request
 from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.presence import lives
 from hotbay.recover import sweep_marks
+from hotbay.request import Request
 from hotbay.steps import STEPS
 
 KILLED = -9

@@ -12,11 +12,11 @@ import pytest
 from engine_host import TWO, opened, run, shop
 from hotbay.confirm import confirm
 from hotbay.confirmations import Confirmation, find_confirmation
-from hotbay.draft import Request
 from hotbay.errors import MigrationFailed, Superseded
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.moments import Moment
 from hotbay.offline import OfflineHost
+from hotbay.request import Request
 from hotbay.revert import go_back, overdue
 
 

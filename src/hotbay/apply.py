@@ -19,7 +19,7 @@ from hotbay.backups import Backup, get_backup, needed_backups, remove_backup
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, Workshop
 from hotbay.cohort import Cohort
-from hotbay.draft import Draft, Drafter, Request
+from hotbay.draft import Drafter
 from hotbay.errors import HotbayError, LeaseHeld, OperationFailed, StorageError, Superseded, Unconfirmed
 from hotbay.folders import Folders
 from hotbay.images import Images
@@ -29,6 +29,7 @@ from hotbay.notary import Notary, clock
 from hotbay.plan import Plan
 from hotbay.presence import MARK, Lease, Workers
 from hotbay.recover import recover, refuse_stuck
+from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts
 from hotbay.settings import Settings
 from hotbay.source import Source

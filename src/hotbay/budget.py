@@ -12,12 +12,12 @@ from time import monotonic
 from hotbay import store
 from hotbay.apply import Applier
 from hotbay.confirmations import pending
-from hotbay.draft import Request
 from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, NotFound, Refused, Superseded
 from hotbay.model import Kind, Live, Rows
 from hotbay.presence import Workers
 from hotbay.readings import age, error_rate
+from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.store import Store
 

@@ -2,89 +2,41 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hotbay import plan as plans
-from hotbay.additive import Schedule, schedule, stranding
-from hotbay.backups import Backup, choose_backup, get_backup, list_backups
+from hotbay.additive import Schedule, schedule
+from hotbay.backups import get_backup
 from hotbay.bench import grant_for, images_in_use
-from hotbay.compare import preview
 from hotbay.confirmations import refuse_unconfirmable, refuse_unconfirmed
 from hotbay.dress import bundle_of, damaged
 from hotbay.errors import BadInput, Conflict, NotFound, Problem, Refused, Unresolvable
-from hotbay.folders import Folders, Found
-from hotbay.frontend import has_frontend
-from hotbay.grant import Grant
+from hotbay.folders import Folders
 from hotbay.images import Images
 from hotbay.leaks import all_leaks, marked
 from hotbay.migrate import names_there, owned_tables
-from hotbay.migrations import Migration, checksum, read_migrations
-from hotbay.model import Contributions, DataPolicy, Kind, Live, Rows, State, Version
-from hotbay.plan import Plan
+from hotbay.migrations import checksum, read_migrations
+from hotbay.model import Kind, Live, Rows, State, Version
+from hotbay.premises import both_grants, changed_row, fresh_start, has_addon, row_to_be, shows, tables_there
 from hotbay.presence import Workers
-from hotbay.preserve import refuse_loss
 from hotbay.readings import Rate, age, error_rate
+from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
-from hotbay.restore import refuse_changed
 from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
-from hotbay.store import Store, now
+from hotbay.store import Store
 from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
-from hotbay_sdk.manifest import Manifest, dump, parse
-
-
-@dataclass(frozen=True)
-class Request:
-    """What somebody wants. Only some fields matter to each kind of operation.
-
-    `file` is an uploaded archive, `folder` a folder of the folder registry, `sha256` the hash that the caller expects,
-    `restore` an export's folder or file or a backup's number, `backup` the backup to put in place (`latest` too),
-    `rows` what going back does with the rows, `accept_loss` whether those written since may be lost, `fresh` that
-    what goes came in this very go and needs no backup, `wait` how long to wait for the lease (seconds; None: as
-    configured), `confirm_within` the seconds after which an install or upgrade goes back unless it was confirmed (0:
-    never; `rows` is then what that does with the rows), `image` the exact code to roll back to, `reason` why Hotbay
-    does it by itself.
-    """
-
-    kind: Kind
-    plugin: str = ""
-    version: str = ""
-    file: Path | None = None
-    folder: Found | None = None
-    sha256: str = ""
-    data: DataPolicy = DataPolicy.EXPORT
-    restore: str = ""
-    inactive: bool = False
-    with_requirements: bool = False
-    force: bool = False
-    backup: str = ""
-    rows: Rows = Rows.RESTORE
-    accept_loss: bool = False
-    fresh: bool = False
-    wait: float | None = None
-    confirm_within: float = 0.0
-    image: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A plan and what it was made from: the row that is, the row to be, and the verified tree to stage."""
-
-    plan: Plan
-    old: Live | None
-    row: Live | None
-    tree: Path | None = None
+from hotbay.wayback import WayBack
+from hotbay_sdk.manifest import Manifest, parse
 
 
 class Drafter:
@@ -105,6 +57,7 @@ class Drafter:
         self.folders = folders
         self.sources = sources
         self.facts = facts
+        self.back = WayBack(settings, registry, images, facts)
 
     @contextmanager
     def draft(self, request: Request, *, ahead: bool = False) -> Iterator[Draft]:
@@ -138,9 +91,9 @@ class Drafter:
         makers: dict[Kind, Callable[[Request, Live, Mapping[str, Live]], Draft]] = {
             Kind.ACTIVATE: partial(self._activate, ahead=ahead),
             Kind.DEACTIVATE: self._deactivate,
-            Kind.ROLLBACK: partial(self._rollback, ahead=ahead),
+            Kind.ROLLBACK: partial(self.back.rollback, ahead=ahead),
             Kind.BACKUP: self._back_up,
-            Kind.RESTORE: partial(self._restore, ahead=ahead),
+            Kind.RESTORE: partial(self.back.restore, ahead=ahead),
             Kind.UNINSTALL: self._uninstall,
         }
         return makers[request.kind](request, row, live)
@@ -173,14 +126,14 @@ class Drafter:
             prune=self._prunable(target, old),
             shelve=request.folder is None,
             expand=params,
-            start=self._fresh(target.plugin, old),
+            start=fresh_start(self.settings, target.plugin, old),
             older=request.force,
             backup=self._needs_backup(manifest, old, live, [*pending, *timetable.after]),
             confirm=self._confirm(request, old),
-            frontend=self._shows(package.root),
+            frontend=shows(self.settings, package.root),
         )
         plan = replace(plans.asking(plan, manifest, old), findings=timetable.findings)
-        row = self._row(manifest, target, state, old)
+        row = row_to_be(manifest, target, state, old)
         return Draft(plan, old, row, package.root)
 
     def _confirm(self, request: Request, old: Live | None) -> dict[str, Any] | None:
@@ -207,15 +160,6 @@ class Drafter:
             source, plugin = self.sources(), request.plugin
         download = source.fetch(plugin, request.version or "latest", temporary)
         return verify(download, tree, expected_sha256=request.sha256, policy=AllowUnsigned())
-
-    def _shows(self, package: Path) -> bool:
-        """True when the package adds something to the console, and this host shows it."""
-        return self.settings.frontends and has_frontend(package)
-
-    def _fresh(self, plugin: str, old: Live | None) -> dict[str, Any]:
-        """Parameters of a start that finds no folder of the plugin's own, and nobody who would make it meanwhile."""
-        taken = (old is not None and old.active) or (self.settings.data / plugin).exists()
-        return {} if taken else {"fresh": True}
 
     def _resolve(self, request: Request, manifest: Manifest, live: Mapping[str, Live], ahead: bool) -> Resolution:
         catalogue = self._catalogue() if manifest.requires else {}
@@ -321,24 +265,6 @@ class Drafter:
             raise NotFound(f"there is no export of {manifest.id} at {file}", mend="look into the exports folder")
         return file
 
-    def _row(self, manifest: Manifest, target: Version, state: State, old: Live | None) -> Live:
-        moment = now()
-        return Live(
-            plugin=target.plugin,
-            version=target.version,
-            sha256=target.sha256,
-            image=target.image,
-            state=state,
-            revision=old.revision + 1 if old else 1,
-            manifest=dump(manifest),
-            contributions=Contributions(),
-            source=target.source,
-            grants=manifest.permissions,
-            installed_at=old.installed_at if old else moment,
-            updated_at=moment,
-            settings_rev=old.settings_rev if old else 0,
-        )
-
     def _prunable(self, target: Version, old: Live | None) -> list[str]:
         """Images of the plugin beyond the retention; the one that serves until the switch is never among them."""
         if old is None:
@@ -351,10 +277,10 @@ class Drafter:
     def _activate(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
         resolution = self._resolve(request, parse(row.manifest), live, ahead)
         missing = bundle_of(row) is None or bool(damaged(self.settings, row))
-        frontend = self._shows(self.images.path(row.image)) and missing
-        plan = plans.activate(row, start=self._fresh(row.plugin, row), frontend=frontend)
+        frontend = shows(self.settings, self.images.path(row.image)) and missing
+        plan = plans.activate(row, start=fresh_start(self.settings, row.plugin, row), frontend=frontend)
         plan = replace(plan, warnings=(*plan.warnings, *resolution.warnings))
-        return Draft(plan, row, self._changed(row, State.ACTIVE))
+        return Draft(plan, row, changed_row(row, State.ACTIVE))
 
     def _deactivate(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
         if not request.force:
@@ -363,111 +289,16 @@ class Drafter:
         left = needed_by(row.plugin, live)
         if left:
             plan = replace(plan, warnings=(*plan.warnings, f"{', '.join(left)} need it and stay active"))
-        return Draft(plan, row, self._changed(row, State.INACTIVE))
-
-    def _changed(self, row: Live, state: State) -> Live:
-        return replace(row, state=state, revision=row.revision + 1, updated_at=now(), problem="", candidate=None)
-
-    def _rollback(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
-        older = self._older(request, row)
-        manifest = parse(older["manifest"])
-        resolve(manifest, live, self.facts(), {})
-        target = Version(row.plugin, older["version"], older["sha256"], older["image"], older["source"])
-        backup = self._backup_for(request, target, manifest, row, live)
-        plan = plans.bring(
-            Kind.ROLLBACK,
-            target,
-            row,
-            state=row.state,
-            permissions=manifest.permissions,
-            start=self._fresh(row.plugin, row),
-            restore=restoring(request, backup) if backup else None,
-            reason=request.reason,
-            frontend=self._shows(self.images.path(target.image)),
-        )
-        plan = plans.asking(plan, manifest, row)
-        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
-        back = self._row(manifest, target, row.state, row)
-        return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
-
-    def _backup_for(
-        self, request: Request, target: Version, manifest: Manifest, row: Live, live: Mapping[str, Live]
-    ) -> Backup | None:
-        """The rows that belong to the older code: those of the moment in which it was left. None: they stay."""
-        if request.rows is Rows.KEEP:
-            refuse_stranded(self.images, row, target, self.store)
-            return None
-        found = [item for item in list_backups(self.store, row.plugin) if item.image == target.image]
-        if found:
-            return found[0]
-        if self._tables(manifest, row, live) or self.store.applied(row.plugin):
-            raise Refused(
-                f"there is no backup of the rows of {row.plugin} {target.version}",
-                mend="`--data keep` takes the code back alone and leaves the rows as they are",
-            )
-        return None
+        return Draft(plan, row, changed_row(row, State.INACTIVE))
 
     def _needs_backup(self, manifest: Manifest, old: Live | None, live: Mapping[str, Live], pending: list[str]) -> bool:
         """Where there is a way back, or rows that change; what was kept and stays as it is needs none."""
         if old is None:
-            return bool(pending and self._tables(manifest, old, live))
-        return bool(pending or self._tables(manifest, old, live))
-
-    def _tables(self, manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> list[str]:
-        """The plugin's tables that are there, by the manifest that is to be and the one that is."""
-        return owned_tables(self.settings.database_path, both_grants(manifest, old, live))
-
-    def _lost(
-        self, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
-    ) -> dict[str, dict[str, int]]:
-        """What was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
-        if request.accept_loss and not ahead:
-            return {}  # It is counted when requests are held: then the numbers are right.
-        grant = grant_for(parse(row.manifest), live)
-        grant = replace(grant, tables=grant.tables | frozenset(backup.tables))
-        file = backup.file(self.settings)
-        refuse_changed(file, backup.sha256)
-        loss = preview(self.settings.database_path, file, grant)
-        if not ahead:
-            refuse_loss(row.plugin, loss, request.rows)
-        return loss.to_json(request.rows)
+            return bool(pending and tables_there(self.settings, manifest, old, live))
+        return bool(pending or tables_there(self.settings, manifest, old, live))
 
     def _back_up(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
         return Draft(plans.back_up(row), row, None)
-
-    def _restore(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
-        backup = choose_backup(self.store, row.plugin, request.backup or "latest")
-        root = self.images.path(row.image)
-        scripts = read_migrations(root)
-        unknown = backup.migrations - {item.number for item in scripts} - {0}
-        if unknown:
-            raise Refused(
-                f"backup {backup.id} is of {row.plugin} {backup.version}, whose tables {row.version} does not know",
-                mend=f"upgrade to {backup.version} first, or `hotbay rollback {row.plugin} --version {backup.version}`",
-            )
-        pending = list(_forward(scripts, backup))
-        addon = has_addon(root) and 0 not in backup.migrations
-        if addon:
-            pending.append("the addon's own tables")
-        plan = plans.restore(
-            row, restoring(request, backup), migrations=pending, expand={"addon": True} if addon else {}
-        )
-        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead))
-        return Draft(plan, row, self._changed(row, row.state))
-
-    def _older(self, request: Request, row: Live) -> dict[str, Any]:
-        found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]
-        if request.image:
-            found = [item for item in found if item["image"] == request.image]
-        elif request.version:
-            found = [item for item in found if item["version"] == request.version]
-        else:
-            found = [item for item in found if item["revision"] < row.revision]
-        found = [item for item in found if self.images.has(item["image"])]
-        if not found:
-            wanted = request.version or f"before {row.version}"
-            raise NotFound(f"no version {wanted} of {row.plugin} is kept here", mend="install the version you want")
-        return found[0]
 
     def _uninstall(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
         if not request.force:
@@ -492,54 +323,6 @@ def _operation(export: Path) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def both_grants(manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> Grant:
-    """What is the plugin's by the manifest that is to be, or by the one that is."""
-    listed = parse(old.manifest).database.tables if old is not None else ()
-    grant = grant_for(manifest, live)
-    return replace(grant, tables=grant.tables | frozenset(listed))
-
-
-def restoring(request: Request, backup: Backup) -> dict[str, Any]:
-    """The parameters of the step that puts a backup's rows in place."""
-    return {"backup": backup.id, "rows": request.rows.value, "accept_loss": request.accept_loss}
-
-
-def _forward(scripts: list[Migration], backup: Backup) -> tuple[str, ...]:
-    """What brings the tables of a backup forward while requests are held."""
-    ledger = {row["number"]: row for row in backup.ledger}
-    return schedule(scripts, ledger, (), what=backup.plugin, serving=False, exclusive=False).before
-
-
-def refuse_stranded(images: Images, row: Live, target: Version, registry: Store) -> None:
-    """Raise Refused when the older code could not live with tables that have changed since."""
-    ledger = {entry["number"]: entry for entry in registry.applied(row.plugin)}
-    older, newer = (read_migrations(images.path(image)) for image in (target.image, row.image))
-    problems = tuple(stranding(older, newer, ledger))
-    if problems:
-        raise Refused(
-            f"{row.plugin} {target.version} can't live with the tables of {row.version}",
-            mend="roll back code and rows: leave --data keep away",
-            problems=problems,
-        )
-
-
 def _way(plugin: str, live: Mapping[str, Live]) -> Kind:
     """How a requirement comes to serve."""
     return Kind.ACTIVATE if plugin in live else Kind.INSTALL
-
-
-def has_addon(root: Path) -> bool:
-    """True when the backend has seed 002's addon class with tables of its own; looks without running anything."""
-    file = root / "backend" / "__init__.py"
-    if not file.is_file():
-        return False
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return False
-    return any(isinstance(node, ast.ClassDef) and _makes_tables(node) for node in tree.body)
-
-
-def _makes_tables(node: ast.ClassDef) -> bool:
-    names = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
-    return bool(names & {"install", "create_tables"})

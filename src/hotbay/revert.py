@@ -8,10 +8,10 @@ from typing import Protocol
 
 from hotbay.backups import backup_of
 from hotbay.confirmations import Confirmation, find_confirmation
-from hotbay.draft import Request
 from hotbay.errors import MigrationFailed
 from hotbay.model import DataPolicy, Kind, Rows, Standing
 from hotbay.moments import Moment, tell_seconds
+from hotbay.request import Request
 from hotbay.store import Store
 
 

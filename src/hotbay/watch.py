@@ -14,13 +14,13 @@ from packaging.version import Version
 
 from hotbay import store
 from hotbay.apply import Applier
-from hotbay.draft import Request
 from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, StateError, Superseded
 from hotbay.folder import digest
 from hotbay.folders import Found
 from hotbay.model import Kind, Live
 from hotbay.package import read_manifest
+from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.store import Changes
 

@@ -15,10 +15,10 @@ import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
 
 from hotbay import Hotbay
-from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import open_host
 from hotbay.package import pack
+from hotbay.request import Request
 
 MARKET = "/api/v1/marketplace"
 LIVE = "/api/v1/hotbay"

@@ -11,8 +11,8 @@ import pytest
 
 from console.desks import Desk, opened, until
 from hotbay.console.runner import Job, Runner, tell
-from hotbay.draft import Request
 from hotbay.model import Kind
+from hotbay.request import Request
 
 SLOW = {"backend/__init__.py": "import time\ntime.sleep(0.6)\n"}
 

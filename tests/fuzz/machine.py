@@ -20,10 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fuzz.model import Plugin
 from fuzz.packages import BROKEN, PLUGINS, VERSIONS, archive, tree
 from fuzz.world import World
-from hotbay.draft import Request
 from hotbay.errors import HotbayError, LosesRows
 from hotbay.folder import digest
 from hotbay.model import DataPolicy, Kind, Rows
+from hotbay.request import Request
 
 plugins = st.sampled_from(PLUGINS)
 versions = st.sampled_from(VERSIONS)

@@ -18,10 +18,10 @@ from fuzz.packages import PLUGINS
 from hotbay import journal
 from hotbay.apply import Outcome
 from hotbay.confirm import Confirmations, confirm
-from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.moments import moment
 from hotbay.offline import open_host
+from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.watch import Registrar
 from plugs import client, until

@@ -20,10 +20,10 @@ import pytest
 
 from hotbay import settings as configuration
 from hotbay.apply import Outcome
-from hotbay.draft import Request
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.presence import Status
+from hotbay.request import Request
 
 ROOT = Path(__file__).parents[2]
 BILLING = ROOT / "examples" / "billing"

@@ -238,7 +238,7 @@ def _kill_in(server: Server, verb: str, when: str) -> int:
     script = f"""
 import os, signal
 from hotbay import settings
-from hotbay.draft import Request
+from hotbay.request import Request
 from hotbay.model import Kind
 from hotbay.offline import open_host
 from hotbay.steps import STEPS

@@ -53,8 +53,8 @@ def test_a_clock_that_goes_back_confuses_nothing(tmp_path: Path) -> None:
 
 def test_the_latest_export_is_that_of_the_latest_operation(tmp_path: Path) -> None:
     from hosts import make_starts, opened
-    from hotbay.draft import Request
     from hotbay.model import Kind
+    from hotbay.request import Request
 
     make_starts(tmp_path)
     with opened(tmp_path / "exported", tmp_path / "packages") as host:

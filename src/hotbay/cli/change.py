@@ -21,8 +21,8 @@ from hotbay.model import DataPolicy, Kind, Rows
 
 if TYPE_CHECKING:
     from hotbay.apply import Outcome
-    from hotbay.draft import Request
     from hotbay.offline import OfflineHost
+    from hotbay.request import Request
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -216,8 +216,8 @@ def _consent(shell: Shell, plugin: str) -> None:
 @contextmanager
 def _request(kind: Kind, thing: str, **wishes: Any) -> Iterator[Request]:
     """What is wanted. A folder is packed for the block. Raises what reading a package raises."""
-    from hotbay.draft import Request
     from hotbay.package import pack, read_manifest
+    from hotbay.request import Request
 
     if _ID.fullmatch(thing):
         yield Request(kind, thing, **wishes)

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from hotbay import draft
 from hotbay.confirm import confirm as confirm_change
 from hotbay.confirmations import unconfirmed_rows
 from hotbay.console.desk import (
@@ -31,6 +30,7 @@ from hotbay.console.uploads import receive_file
 from hotbay.errors import BadInput
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.package import read_manifest
+from hotbay.request import Request as Wish
 
 router = APIRouter(tags=["operations"])
 Policy = Annotated[Literal["keep", "export", "purge"], Query(description="what becomes of the plugin's rows")]
@@ -50,7 +50,7 @@ async def install_remote(body: InstallBody, runs: Runs, actor: Actor, root: Root
 
 
 def _install(hotbay: Host, body: InstallBody, actor: str, *, remote: bool = False) -> Job:
-    wanted = draft.Request(
+    wanted = Wish(
         Kind.INSTALL,
         body.addon_id,
         body.version,
@@ -84,7 +84,7 @@ async def uninstall(
     wait: Wait = True,
 ) -> Response:
     """Remove a plugin; by default its rows are written to a file that `restore` reads."""
-    wanted = draft.Request(Kind.UNINSTALL, addon_id, data=DataPolicy(data), force=force)
+    wanted = Wish(Kind.UNINSTALL, addon_id, data=DataPolicy(data), force=force)
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
@@ -101,7 +101,7 @@ async def toggle(
     """Activate or deactivate a plugin; without a body it changes its state."""
     row = await asyncio.to_thread(runs.hotbay.store.get_live, addon_id)
     enabled = not row.active if body is None or body.enabled is None else body.enabled
-    wanted = draft.Request(Kind.ACTIVATE if enabled else Kind.DEACTIVATE, addon_id, force=force)
+    wanted = Wish(Kind.ACTIVATE if enabled else Kind.DEACTIVATE, addon_id, force=force)
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
@@ -116,7 +116,7 @@ async def upgrade(
 ) -> Response:
     """Replace a plugin by another version while it serves; by default the highest."""
     body = body or UpgradeBody()
-    wanted = draft.Request(
+    wanted = Wish(
         Kind.UPGRADE,
         addon_id,
         body.version,
@@ -140,7 +140,7 @@ async def rollback(
     """Go back to a version that is kept here; by default the one before."""
     body = body or RollbackBody()
     rows = Rows.chosen(body.data, keep_new=body.keep_new_rows)
-    wanted = draft.Request(Kind.ROLLBACK, addon_id, body.version, rows=rows, accept_loss=body.accept_loss)
+    wanted = Wish(Kind.ROLLBACK, addon_id, body.version, rows=rows, accept_loss=body.accept_loss)
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
@@ -176,14 +176,14 @@ async def upload(
 def _uploaded(hotbay: Host, file: Path, actor: str, wishes: dict[str, Any]) -> Job:
     manifest = read_manifest(file)
     kind = Kind.UPGRADE if hotbay.store.find_live(manifest.id) is not None else Kind.INSTALL
-    wanted = draft.Request(kind, manifest.id, manifest.version, file=file, **wishes)
+    wanted = Wish(kind, manifest.id, manifest.version, file=file, **wishes)
     return Job(wanted, actor, file=file)
 
 
 @router.post("/plan")
 def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
     """The steps of an operation, printed and as data; nothing is changed."""
-    wanted = draft.Request(
+    wanted = Wish(
         Kind(body.kind),
         body.addon_id,
         body.version,

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 from starlette.responses import JSONResponse, Response
 
-from hotbay import draft
 from hotbay.backups import list_backups
 from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Root, Runs, Wait
 from hotbay.console.runner import Job
 from hotbay.model import Kind, Rows
+from hotbay.request import Request as Wish
 
 router = APIRouter(tags=["backups"])
 Number = Annotated[int, Path(ge=1, le=2**62)]
@@ -26,7 +26,7 @@ def backups(hotbay: Host, plugin: str = "") -> Response:
 @router.post("/backups/{addon_id}")
 async def back_up(addon_id: AddonId, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Back a plugin's rows up."""
-    job = Job(draft.Request(Kind.BACKUP, addon_id), actor)
+    job = Job(Wish(Kind.BACKUP, addon_id), actor)
     return await runs.answer(job, wait=wait, root_path=root)
 
 
@@ -48,5 +48,5 @@ async def restore(
     """Put the rows of a backup in place; the present ones are backed up before."""
     body = body or RestoreBody()
     rows = Rows.chosen(keep_new=body.keep_new_rows)
-    wanted = draft.Request(Kind.RESTORE, addon_id, backup=body.backup, rows=rows, accept_loss=body.accept_loss)
+    wanted = Wish(Kind.RESTORE, addon_id, backup=body.backup, rows=rows, accept_loss=body.accept_loss)
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.activate.threads import in_thread
 from hotbay.apply import Applier, Outcome, Progress
-from hotbay.draft import Request
 from hotbay.errors import HotbayError
 from hotbay.model import DataPolicy, Kind
+from hotbay.request import Request
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from hotbay import journal
-from hotbay.draft import Request
 from hotbay.errors import LeaseHeld
 from hotbay.model import Live
 from hotbay.presence import Lease
 from hotbay.recover import Writer
+from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.store import Store
 

@@ -1,0 +1,149 @@
+"""Drafts that go back: to an older version, or to a backup's rows. Whoever would lose rows by it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hotbay import plan as plans
+from hotbay.additive import schedule, stranding
+from hotbay.backups import Backup, choose_backup, list_backups
+from hotbay.bench import grant_for
+from hotbay.compare import preview
+from hotbay.errors import NotFound, Refused
+from hotbay.images import Images
+from hotbay.migrations import Migration, read_migrations
+from hotbay.model import Contributions, Kind, Live, Rows, Version
+from hotbay.premises import changed_row, fresh_start, has_addon, row_to_be, shows, tables_there
+from hotbay.preserve import refuse_loss
+from hotbay.request import Draft, Request
+from hotbay.resolve import HostFacts, resolve
+from hotbay.restore import refuse_changed
+from hotbay.settings import Settings
+from hotbay.store import Store
+from hotbay_sdk.manifest import Manifest, parse
+
+
+class WayBack:
+    """Makes drafts of rollbacks and restores. Reads the registry and changes nothing."""
+
+    def __init__(self, settings: Settings, registry: Store, images: Images, facts: Callable[[], HostFacts]) -> None:
+        self.settings = settings
+        self.store = registry
+        self.images = images
+        self.facts = facts
+
+    def rollback(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
+        """To an older version; with the rows of the moment in which it was left, unless they are to stay."""
+        older = self._older(request, row)
+        manifest = parse(older["manifest"])
+        resolve(manifest, live, self.facts(), {})
+        target = Version(row.plugin, older["version"], older["sha256"], older["image"], older["source"])
+        backup = self._backup_for(request, target, manifest, row, live)
+        plan = plans.bring(
+            Kind.ROLLBACK,
+            target,
+            row,
+            state=row.state,
+            permissions=manifest.permissions,
+            start=fresh_start(self.settings, row.plugin, row),
+            restore=restoring(request, backup) if backup else None,
+            reason=request.reason,
+            frontend=shows(self.settings, self.images.path(target.image)),
+        )
+        plan = plans.asking(plan, manifest, row)
+        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
+        back = row_to_be(manifest, target, row.state, row)
+        return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
+
+    def _backup_for(
+        self, request: Request, target: Version, manifest: Manifest, row: Live, live: Mapping[str, Live]
+    ) -> Backup | None:
+        """The rows that belong to the older code: those of the moment in which it was left. None: they stay."""
+        if request.rows is Rows.KEEP:
+            refuse_stranded(self.images, row, target, self.store)
+            return None
+        found = [item for item in list_backups(self.store, row.plugin) if item.image == target.image]
+        if found:
+            return found[0]
+        if tables_there(self.settings, manifest, row, live) or self.store.applied(row.plugin):
+            raise Refused(
+                f"there is no backup of the rows of {row.plugin} {target.version}",
+                mend="`--data keep` takes the code back alone and leaves the rows as they are",
+            )
+        return None
+
+    def restore(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
+        """A backup's rows for the version that is installed."""
+        backup = choose_backup(self.store, row.plugin, request.backup or "latest")
+        root = self.images.path(row.image)
+        scripts = read_migrations(root)
+        unknown = backup.migrations - {item.number for item in scripts} - {0}
+        if unknown:
+            raise Refused(
+                f"backup {backup.id} is of {row.plugin} {backup.version}, whose tables {row.version} does not know",
+                mend=f"upgrade to {backup.version} first, or `hotbay rollback {row.plugin} --version {backup.version}`",
+            )
+        pending = list(_forward(scripts, backup))
+        addon = has_addon(root) and 0 not in backup.migrations
+        if addon:
+            pending.append("the addon's own tables")
+        plan = plans.restore(
+            row, restoring(request, backup), migrations=pending, expand={"addon": True} if addon else {}
+        )
+        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead))
+        return Draft(plan, row, changed_row(row, row.state))
+
+    def _lost(
+        self, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
+    ) -> dict[str, dict[str, int]]:
+        """What was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
+        if request.accept_loss and not ahead:
+            return {}  # It is counted when requests are held: then the numbers are right.
+        grant = grant_for(parse(row.manifest), live)
+        grant = replace(grant, tables=grant.tables | frozenset(backup.tables))
+        file = backup.file(self.settings)
+        refuse_changed(file, backup.sha256)
+        loss = preview(self.settings.database_path, file, grant)
+        if not ahead:
+            refuse_loss(row.plugin, loss, request.rows)
+        return loss.to_json(request.rows)
+
+    def _older(self, request: Request, row: Live) -> dict[str, Any]:
+        found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]
+        if request.image:
+            found = [item for item in found if item["image"] == request.image]
+        elif request.version:
+            found = [item for item in found if item["version"] == request.version]
+        else:
+            found = [item for item in found if item["revision"] < row.revision]
+        found = [item for item in found if self.images.has(item["image"])]
+        if not found:
+            wanted = request.version or f"before {row.version}"
+            raise NotFound(f"no version {wanted} of {row.plugin} is kept here", mend="install the version you want")
+        return found[0]
+
+
+def restoring(request: Request, backup: Backup) -> dict[str, Any]:
+    """The parameters of the step that puts a backup's rows in place."""
+    return {"backup": backup.id, "rows": request.rows.value, "accept_loss": request.accept_loss}
+
+
+def _forward(scripts: list[Migration], backup: Backup) -> tuple[str, ...]:
+    """What brings the tables of a backup forward while requests are held."""
+    ledger = {row["number"]: row for row in backup.ledger}
+    return schedule(scripts, ledger, (), what=backup.plugin, serving=False, exclusive=False).before
+
+
+def refuse_stranded(images: Images, row: Live, target: Version, registry: Store) -> None:
+    """Raise Refused when the older code could not live with tables that have changed since."""
+    ledger = {entry["number"]: entry for entry in registry.applied(row.plugin)}
+    older, newer = (read_migrations(images.path(image)) for image in (target.image, row.image))
+    problems = tuple(stranding(older, newer, ledger))
+    if problems:
+        raise Refused(
+            f"{row.plugin} {target.version} can't live with the tables of {row.version}",
+            mend="roll back code and rows: leave --data keep away",
+            problems=problems,
+        )
