@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -231,10 +232,12 @@ class Hotbay:
         self.jobs.start()
         self.watch = Watch(self.settings, self.applier("folder"))
         self.watch.start()
-        budgets = Budgets(self.settings, self.store, self.follower.workers, self._budget_applier)
+        judging = partial(self.applier, BUDGET, self.feed.publish)
+        budgets = Budgets(self.settings, self.store, self.follower.workers, judging)
         self.judge = Judge(budgets)
         self.judge.start()
-        confirmations = Confirmations(self.settings, self.store, self.follower.workers, self._confirm_applier)
+        reverting = partial(self.applier, CONFIRM, self.feed.publish)
+        confirmations = Confirmations(self.settings, self.store, self.follower.workers, reverting)
         self.confirmer = Confirmer(self.follower, confirmations)
         self.confirmer.start()
         self.feed.start()
@@ -254,12 +257,6 @@ class Hotbay:
             log.error("%s %s is left out: %s", strikes.plugin, strikes.version, strikes)
         if self.settings.safe_mode:
             log.warning("safe mode: no plugin is loaded; deactivate or uninstall what is to blame, then start without")
-
-    def _budget_applier(self) -> Applier:
-        return self.applier(BUDGET, self.feed.publish)
-
-    def _confirm_applier(self) -> Applier:
-        return self.applier(CONFIRM, self.feed.publish)
 
     def _struck(self) -> None:
         self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")

@@ -115,7 +115,7 @@ class Terminal:
     def spawn(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """The command line in a process of its own, in the host's folder."""
         return subprocess.run(
-            command(args), cwd=self.folder, env=environment(), text=True, capture_output=True, timeout=60, **options
+            command(args), cwd=self.folder, env=environment(), text=True, capture_output=True, timeout=110, **options
         )
 
     def spawn_completion(self, line: str) -> str:
@@ -125,7 +125,7 @@ class Terminal:
         code = "import sys; sys.argv[0] = 'hotbay'; from hotbay.cli import main; main()"
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=self.folder, env=environment(**more), text=True,
-            capture_output=True, timeout=30,
+            capture_output=True, timeout=110,
         )  # fmt: skip
         assert done.stderr == ""
         return done.stdout

@@ -124,7 +124,7 @@ def test_logs_follows_what_is_written(terminal: Terminal) -> None:
         stream.write("new\n")
     assert process.stdout.readline() == "new\n"
     process.send_signal(2)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=90)
     assert process.returncode == 130 and "Traceback" not in said
 
 

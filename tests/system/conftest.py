@@ -51,7 +51,7 @@ async def emit(event: str):
 """
 
 
-def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 45.0) -> Any:
     """Ask until the answer is truthy; its last answer in the failure."""
     deadline = time.monotonic() + seconds
     while True:
@@ -90,7 +90,7 @@ class Server:
         command = [sys.executable, "-m", "uvicorn", self.app, "--app-dir", str(self.app_dir), "--port", str(self.port)]
         command += ["--workers", str(self.workers), "--timeout-graceful-shutdown", "5"]
         self.process = subprocess.Popen(command, env=self.env, cwd=self.home, stdout=self.log, stderr=self.log)
-        until(lambda: self.up() and len(self.statuses()) == self.workers, 60)
+        until(lambda: self.up() and len(self.statuses()) == self.workers, 100)
         return self
 
     def up(self) -> bool:
@@ -149,7 +149,7 @@ class Server:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """One request on a connection of its own, so that any worker may get it."""
-        return httpx.get(self.url + path, timeout=20, **options)
+        return httpx.get(self.url + path, timeout=60, **options)
 
     def codes(self, path: str, times: int = 24) -> set[int]:
         """The status codes of many requests, each on its own connection."""
@@ -165,7 +165,7 @@ class Server:
             found[response.json()["pid"]] = response.json()
             return set(found) >= wanted
 
-        until(ask, 30)
+        until(ask, 60)
         return found
 
     def tables(self) -> set[str]:

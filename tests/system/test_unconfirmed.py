@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hotbay import journal
 from hotbay.confirmations import find_confirmation
 from hotbay.model import Kind
 from system.conftest import BILLING, PASSWORD, ROOT, Server, until
@@ -125,15 +126,31 @@ def test_a_server_that_was_killed_before_the_deadline_reverts_when_it_starts(bil
 
 def test_who_is_killed_while_it_reverts_is_followed_by_another(billing: Server) -> None:
     """All workers die in the middle of the revert; the next start does the whole of it, once."""
-    billing.run(Kind.UPGRADE, "ai_chatbot", confirm_within=1.0)
-    host = billing.host
-    until(lambda: host.store.all_candidates(), 30)
-    kill(billing)
+    tries = 1
+    while not killed_reverting(billing):  # It was quicker than this test.
+        assert (tries := tries + 1) <= 5
+        billing.start()
+        until(lambda: serving(billing) == {"1.0.0"})
     billing.start()
-    until(lambda: find_confirmation(host.store, "ai_chatbot").state == "reverted", 30)  # type: ignore[union-attr]
-    until(lambda: serving(billing) == {"1.0.0"}, 30)
-    assert [item["action"] for item in host.store.audit_entries()].count("revert: rollback") == 1
+    until(lambda: state_of(billing) == "reverted")
+    until(lambda: serving(billing) == {"1.0.0"})
+    assert [item["action"] for item in billing.host.store.audit_entries()].count("revert: rollback") == tries
     assert billing.codes(f"{CHAT}/bot", 6) == {200}
+
+
+def state_of(server: Server) -> str:
+    found = find_confirmation(server.host.store, "ai_chatbot")
+    return found.state if found is not None else ""
+
+
+def killed_reverting(server: Server) -> bool:
+    """Upgrade, wait until the workers revert that, and kill them all. False when they had ended it by then."""
+    server.run(Kind.UPGRADE, "ai_chatbot", confirm_within=1.0)
+    upgrade = journal.list_operations(server.host.store)[0]["id"]
+    until(lambda: journal.list_operations(server.host.store)[0]["id"] > upgrade)
+    until(lambda: server.host.store.all_candidates() or state_of(server) == "reverted")
+    kill(server)
+    return bool(journal.cut_off(server.host.store))
 
 
 def kill(server: Server) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotbay.errors import InvalidConfig
-from hotbay.frontend.toolchain import STATIC
+from hotbay.frontend.toolchain import STATIC, Toolchain
 
 ENTRY = "host.config"
 _SECONDS = 60
@@ -52,7 +51,8 @@ class OwnPages:
 def bundle(sources: Path, cache: Path, built: Path = STATIC) -> OwnPages:
     """Bundle `sources/host.config.ts(x)`, or take what was bundled of the same sources before. Takes some 100 ms once.
 
-    Safe when several workers do it at once. Raises InvalidConfig with the compiler's own words.
+    Safe when several workers do it at once. Raises InvalidConfig with the compiler's own words,
+    StateError without a compiler.
     """
     entry = next((sources / f"{ENTRY}{end}" for end in (".tsx", ".ts") if (sources / f"{ENTRY}{end}").is_file()), None)
     if entry is None:
@@ -61,7 +61,7 @@ def bundle(sources: Path, cache: Path, built: Path = STATIC) -> OwnPages:
     digest = _digest(sources, shared)
     target = cache / digest
     if not (target / "own.json").is_file():
-        _compile(entry, target, [f"--external:{name}" for name in shared], built)
+        _compile(entry, target, [f"--external:{name}" for name in shared])
     found = json.loads((target / "own.json").read_text(encoding="utf-8"))
     return OwnPages(target, digest, found["module"], tuple(found["styles"]))
 
@@ -74,11 +74,11 @@ def _digest(sources: Path, shared: dict[str, str]) -> str:
     return total.hexdigest()[:16]
 
 
-def _compile(entry: Path, target: Path, externals: list[str], built: Path) -> None:
+def _compile(entry: Path, target: Path, externals: list[str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".own-", dir=target.parent))
     try:
-        _run_esbuild(entry, fresh, externals, built)
+        _run_esbuild(entry, fresh, externals)
         _note(fresh, entry)
         fresh.chmod(0o755)
         try:
@@ -90,9 +90,15 @@ def _compile(entry: Path, target: Path, externals: list[str], built: Path) -> No
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _run_esbuild(entry: Path, out: Path, externals: list[str], built: Path) -> None:
-    program = os.environ.get("HOTBAY_ESBUILD") or str(built / "bin" / "esbuild")
-    command = [program, str(entry), *_OPTIONS, *externals, f"--outdir={out}", f"--metafile={out / 'meta.json'}"]
+def _run_esbuild(entry: Path, out: Path, externals: list[str]) -> None:
+    command = [
+        str(Toolchain.installed().compiler()),
+        str(entry),
+        *_OPTIONS,
+        *externals,
+        f"--outdir={out}",
+        f"--metafile={out / 'meta.json'}",
+    ]
     found = subprocess.run(  # noqa: S603 - our own binary, the host's own sources
         command, capture_output=True, text=True, timeout=_SECONDS, check=False, cwd=entry.parent
     )
