@@ -23,7 +23,7 @@ async def give_up(scope: Scope, send: Send) -> None:
 async def absent(claim: Claim, scope: Scope, send: Send) -> None:
     """Answer that a plugin is known here and not active: with a page where it has one, and one is wanted."""
     if claim.page and accepts_html(scope):
-        await respond(send, 404, _page(claim), "text/html; charset=utf-8")
+        await respond(send, 404, _page(claim, scope.get("root_path", "")), "text/html; charset=utf-8")
     else:
         await respond_json(send, 404, _absence(claim))
 
@@ -40,12 +40,13 @@ def _absence(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _page(claim: Claim) -> bytes:
+def _page(claim: Claim, root: str) -> bytes:
     name, how = html.escape(claim.name), html.escape(claim.how)
+    way = f'<p><a href="{html.escape(root + claim.shop)}">Go to Marketplace</a></p>' if claim.shop else ""
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{name} is not installed</title>"
         f"<main><h1>{name} Addon Not Installed</h1><p>This page belongs to the plugin {name}, which is not active "
-        f"here.</p><p>{how}</p><p><a href='/marketplace'>Go to Marketplace</a></p></main></html>"
+        f"here.</p><p>{how}</p>{way}</main></html>"
     ).encode()
 
 

@@ -138,6 +138,7 @@ class Hotbay:
         self.catalog = Catalog(self.settings)
         self.documents = Documents(self.settings.documents)
         self.pages = Pages(self.settings, console, frontend)
+        self.catalog.shop = "" if self.pages.root is None else f"{self.pages.root.rstrip('/')}/marketplace"
         self.assets = AssetFiles(self.settings)
         self.started = False
         self.follower: Follower

@@ -23,6 +23,7 @@ class Catalog:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.shop = ""  # Where the console's marketplace is, below the host's root path.
         self._local = LocalSource(settings.packages)
         self._stamp: tuple[int, ...] = ()
         self._known: dict[str, Manifest] = {}
@@ -47,7 +48,7 @@ class Catalog:
         """The paths of plugins that are installed and inactive, or were offered in the local folder at `refresh`."""
         idle = [manifest for plugin, manifest in self._known.items() if plugin not in rows]
         idle += [parse(row.manifest) for row in rows.values() if not row.active]
-        return tuple(claim for manifest in idle for claim in _claims(manifest, manifest.id in rows))
+        return tuple(claim for manifest in idle for claim in _claims(manifest, manifest.id in rows, self.shop))
 
     def refresh(self) -> bool:
         """Look what the local folder offers; True when that has changed. Takes about 0.5 ms a package that is new.
@@ -85,13 +86,13 @@ def _newest(source: Source) -> dict[str, Manifest]:
     return found
 
 
-def _claims(manifest: Manifest, installed: bool) -> Iterable[Claim]:
+def _claims(manifest: Manifest, installed: bool, shop: str) -> Iterable[Claim]:
     how = f"An administrator can {'activate' if installed else 'install'} it in the marketplace"
     how += f" (`hotbay {'activate' if installed else 'install'} {manifest.id}`)."
     for path in (*manifest.backend.routes, *([f"{manifest.backend.mount}/*"] if manifest.backend.mount else [])):
         yield Claim(path, manifest.id, manifest.name, how)
     for path in manifest.frontend.routes:
-        yield Claim(path, manifest.id, manifest.name, how, page=True)
+        yield Claim(path, manifest.id, manifest.name, how, page=True, shop=f"{shop}/{manifest.id}" if shop else "")
 
 
 class _Descending:

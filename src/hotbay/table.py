@@ -18,13 +18,14 @@ _CONVERTORS = {"path": ".*", "int": "[0-9]+", "float": r"[0-9]+(?:\.[0-9]+)?", "
 
 @dataclass(frozen=True)
 class Claim:
-    """A path that a known plugin would answer if it were active."""
+    """A path that a known plugin would answer if it were active. `shop` is the console's page of it."""
 
     pattern: str
     plugin: str
     name: str
     how: str
     page: bool = False
+    shop: str = ""
 
 
 class Table:

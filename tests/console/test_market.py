@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
+
 from console.desks import MARKET, Desk, opened, until
 
 
@@ -39,6 +41,8 @@ def test_addons_are_searched_filtered_and_cut(desk: Desk) -> None:
     assert ids(category="trade") == ["shop"]
     assert ids(installed="true") == ["notes"]
     assert ids(installed="false") == ["diary", "shop"]
+    assert ids(paid="true") == [] and len(ids(paid="false", runtime="inprocess")) == 3
+    assert desk.get("/addons", 422, runtime="elsewhere")["code"] == "bad-input"
     assert ids(limit=1, offset=1) == ["notes"]
     assert desk.get("/addons", limit=1)["total"] == 3
     assert desk.get("/addons", 422, limit=0)["code"] == "bad-input"
@@ -106,3 +110,20 @@ def test_folders_that_could_not_be_brought_in_say_why(desk: Desk) -> None:
     assert found["waiting"][0]["id"] == "broken"
     assert "version" in found["waiting"][0]["refusal"]["problem"]
     assert found["strangers"] == ["Some Thing"]
+
+
+def test_the_plain_page_of_what_is_not_installed_leads_to_it_in_the_console(desk: Desk) -> None:
+    def page() -> httpx.Response:
+        return desk.client.get("/diary", headers={"Accept": "text/html"})
+
+    desk.pack("diary")
+    until(lambda: "Addon Not Installed" in page().text)
+    assert page().status_code == 404
+    assert '<a href="/admin/marketplace/diary">Go to Marketplace</a>' in page().text
+
+
+def test_without_a_console_the_plain_page_leads_nowhere(tmp_path: Path) -> None:
+    with opened(tmp_path, console=None) as desk:
+        desk.pack("diary")
+        until(lambda: "Addon Not Installed" in desk.client.get("/diary", headers={"Accept": "text/html"}).text)
+        assert "<a " not in desk.client.get("/diary", headers={"Accept": "text/html"}).text

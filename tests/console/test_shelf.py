@@ -94,6 +94,15 @@ def test_what_a_search_finds(search: str, category: str, installed: bool | None,
     assert addon("1.0.0").fits(search, category, installed) is fits
 
 
+def test_what_costs_something_and_what_runs_it() -> None:
+    free, sold = addon("1.0.0"), addon("1.0.0", price=9.5, backend={"runtime": "isolated"})
+    assert [one.fits("", "", None, paid=True) for one in (free, sold)] == [False, True]
+    assert [one.fits("", "", None, paid=False) for one in (free, sold)] == [True, False]
+    assert [one.fits("", "", None, runtime="isolated") for one in (free, sold)] == [False, True]
+    assert [one.fits("", "", None, runtime="inprocess") for one in (free, sold)] == [True, False]
+    assert (free.to_json()["runtime"], sold.to_json()["runtime"]) == ("inprocess", "isolated")
+
+
 def test_a_live_row_without_what_only_workers_need() -> None:
     row = live("shop", routes=("/shop",))
     shown = live_json(row)

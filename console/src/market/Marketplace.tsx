@@ -66,9 +66,10 @@ export default function Marketplace() {
   const [words, setWords] = useState("");
   const [search] = useDebouncedValue(words, 200);
   const [category, setCategory] = useState<string | null>(null);
+  const [runtime, setRuntime] = useState<string | null>(null);
   const [filter, setFilter] = useState("all");
   const [change, setChange] = useState<Change | null>(null);
-  const { data, error, reload } = useApi<Addons>("/marketplace/addons", { search, category, limit: 500 });
+  const { data, error, reload } = useApi<Addons>("/marketplace/addons", { search, category, runtime, limit: 500 });
   useEvents("registry", reload);
   useEffect(() => {
     window.addEventListener("focus", reload);
@@ -86,6 +87,7 @@ export default function Marketplace() {
         <TextInput value={words} onChange={(event) => setWords(event.currentTarget.value)} placeholder={t("Search plugins")} aria-label={t("Search plugins")}
           leftSection={<Icon name="MagnifyingGlassIcon" size={16} />} w={{ base: "100%", xs: 280 }} />
         <Select data={data?.categories ?? []} value={category} onChange={setCategory} placeholder={t("All categories")} aria-label={t("Category")} clearable w={190} />
+        <Select data={[{ value: "inprocess", label: t("in the host's process") }, { value: "isolated", label: t("in a process of its own") }]} value={runtime} onChange={setRuntime} placeholder={t("Runs anywhere")} aria-label={t("Runs")} clearable w={190} />
         <Chip.Group value={filter} onChange={(value) => setFilter(value as string)}>
           <Group gap={6}>
             {[["all", "All"], ["installed", "Installed"], ["updates", "Updates"], ["free", "Free"], ["paid", "Paid"]].map(([value, label]) => <Chip key={value} value={value ?? ""} size="sm" variant="light">{t(label ?? "")}</Chip>)}

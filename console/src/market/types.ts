@@ -12,6 +12,7 @@ export interface AddonLine {
   features: string[] | null;
   homepage: string | null;
   license: string | null;
+  runtime: "inprocess" | "isolated";
   versions: string[];
   latest: string;
   offered: boolean;

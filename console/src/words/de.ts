@@ -19,7 +19,7 @@ export const GERMAN: Record<string, string> = {
   // Marketplace
   Plugins: "Plugins", Plugin: "Plugin", Marketplace: "Marktplatz", Installed: "Installiert", All: "Alle", Updates: "Neue Versionen", Free: "Kostenlos", Paid: "Kostenpflichtig", FREE: "KOSTENLOS",
   "Plugins for this site. Installing, upgrading and removing happens while it serves; nobody is disturbed.": "Plugins für diese Site. Installieren, aktualisieren und entfernen geschieht im laufenden Betrieb und stört niemanden.",
-  "Search plugins": "Plugins suchen", "All categories": "Alle Kategorien", Category: "Kategorie", "Upload a package": "Paket hochladen", "Drop the package to install it": "Paket ablegen, um es zu installieren",
+  "Runs anywhere": "Läuft beliebig", "Search plugins": "Plugins suchen", "All categories": "Alle Kategorien", Category: "Kategorie", "Upload a package": "Paket hochladen", "Drop the package to install it": "Paket ablegen, um es zu installieren",
   "No plugin fits": "Kein Plugin passt", "Change the search or the filters, or drop a package here.": "Ändern Sie Suche oder Filter, oder legen Sie hier ein Paket ab.", "A source has a problem": "Eine Quelle hat ein Problem",
   Problem: "Problem", Inactive: "Inaktiv", Active: "Aktiv", Changing: "Wird geändert", Update: "Neu", "Update {version}": "Neu: {version}",
   Install: "Installieren", "Install Free": "Kostenlos installieren", "Install · {price}": "Installieren · {price}", "Install {name}": "{name} installieren", Upgrade: "Aktualisieren", "Upgrade to {version}": "Auf {version} aktualisieren",

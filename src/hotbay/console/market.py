@@ -5,7 +5,7 @@ The functions are not async and return finished answers: a long list is read and
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
@@ -25,12 +25,14 @@ def addons(
     search: str = "",
     category: str = "",
     installed: bool | None = None,
+    paid: bool | None = None,
+    runtime: Literal["", "inprocess", "isolated"] = "",
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """All plugins that the source offers or that are installed. `search` looks for all of its words."""
     every, problems = shelf.addons(hotbay)
-    found = [one for one in every if one.fits(search, category, installed)]
+    found = [one for one in every if one.fits(search, category, installed, paid=paid, runtime=runtime)]
     categories = {str(one.manifest.get("category")) for one in every if one.manifest.get("category")}
     body = {
         "addons": [one.to_json() for one in found[offset : offset + limit]],

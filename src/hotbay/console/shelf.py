@@ -49,6 +49,16 @@ class Addon:
         known = final or [offer.version for offer in self.offers]
         return known[0] if known else (self.live.version if self.live else "")
 
+    @property
+    def runtime(self) -> str:
+        """What runs its code: `inprocess` or `isolated`."""
+        return str((self.manifest.get("backend") or {}).get("runtime") or "inprocess")
+
+    @property
+    def paid(self) -> bool:
+        """True when it has a price."""
+        return bool(self.manifest.get("price"))
+
     def to_json(self) -> dict[str, Any]:
         """One line of the marketplace."""
         shown = {name: self.manifest.get(name) for name in _SHOWN}
@@ -57,6 +67,7 @@ class Addon:
             "id": self.id,
             **shown,
             "name": shown["name"] or self.id,
+            "runtime": self.runtime,
             "versions": [offer.version for offer in self.offers],
             "latest": self.latest,
             "offered": bool(self.offers),
@@ -67,9 +78,13 @@ class Addon:
             "problem": live.problem if live else "",
         }
 
-    def fits(self, search: str, category: str, installed: bool | None) -> bool:
+    def fits(
+        self, search: str, category: str, installed: bool | None, *, paid: bool | None = None, runtime: str = ""
+    ) -> bool:
         """True when the plugin is among what is looked for."""
-        if installed is not None and installed != (self.live is not None):
+        if installed not in (None, self.live is not None) or paid not in (None, self.paid):
+            return False
+        if runtime not in ("", self.runtime):
             return False
         if category and str(self.manifest.get("category") or "").casefold() != category.casefold():
             return False
