@@ -65,6 +65,8 @@ PAGE = """
       popup: () => { if (!window.open('/dashboard')) throw new Error('blocked'); },
       peer: () => new RTCPeerConnection(),
       markup: () => { document.body.innerHTML = '<img src=x>'; },
+      slash: async () => (await api.get('/stranger/')).slash,
+      twice: () => api.get('//stranger/hello'),
       event: () => publish('registry', null),
       forged: () => {
         // The SDK's own channel, with messages that no SDK of ours would send.
@@ -190,6 +192,11 @@ ROUTES = """
     from fastapi.responses import RedirectResponse, StreamingResponse
 
     router = APIRouter(prefix="/stranger")
+
+
+    @router.get("/")
+    def slash():
+        return {"slash": "yes"}
 
 
     @router.get("/hello")

@@ -56,9 +56,10 @@ def test_what_it_may_not_do_is_refused(site: Site, admin: Visitor) -> None:
         "markup": "refused TypeError",
         "peer": "refused ReferenceError",
         # By the console around it: only routes of its own, with methods that they have.
-        **dict.fromkeys(("host", "market", "method", "wrong", "settings"), "refused not-in-frame"),
+        **dict.fromkeys(("host", "market", "method", "wrong", "settings", "twice"), "refused not-in-frame"),
         **dict.fromkeys(("other", "dots"), "got 403"),
         "moved": "refused redirected",
+        "slash": "got yes",
         "headers": 'got ["x-chat-token"]',
         "event": "got undefined",
         "forged": "got 1",

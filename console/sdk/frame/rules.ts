@@ -20,7 +20,7 @@ function pattern({ path }: Reach): RegExp {
 function plain(pathname: string): string | null {
   try {
     const parts = pathname.split("/").slice(1).map(decodeURIComponent);
-    const odd = (part: string) => part === "" || part === "." || part === ".." || /[/\\\p{Cc}]/u.test(part);
+    const odd = (part: string, at: number) => (part === "" && at < parts.length - 1) || part === "." || part === ".." || /[/\\\p{Cc}]/u.test(part);
     return parts.some(odd) ? null : `/${parts.join("/")}`;
   } catch {
     return null;
