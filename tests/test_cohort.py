@@ -145,3 +145,16 @@ def test_the_actors_pipe_goes_whatever_the_judge_raises(workers: Workers) -> Non
         Cohort(workers, 1).gather(raises, 1)
     assert not list(workers.folder.glob("a-*"))
     fifo.close()
+
+
+def test_a_worker_whose_pipe_outlives_it_is_neither_done_nor_late(tmp_path: Path) -> None:
+    """The files of a process that dies go with the last of its threads: until then somebody seems to listen."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    workers, name = Workers(tmp_path), f"w-{child.pid}-abcdef"
+    fifo = Fifo(workers.fifo(name))
+    workers.write(Status(name, child.pid, 0, {}))
+    answers = Cohort(workers, 60.0).gather(lambda status: "silent", 60.0)
+    child.wait()
+    fifo.close()
+    assert (answers.done, answers.late) == ([], [])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hotbay.presence import Fifo, Status, Workers, stopped
+from hotbay.presence import Fifo, Status, Workers, gone, stopped
 
 _TURN_SECONDS = 0.05
 _PING_SECONDS = 0.2
@@ -67,6 +67,8 @@ class Cohort:
         answers, waiting = Answers(), False
         for name in names:
             status = self.workers.read(name)
+            if status is not None and gone(status.pid):
+                continue  # Its pipe is still there, it is not: it neither answers nor is late.
             verdict = "silent" if status is None else judge(status)
             if verdict == "done":
                 answers.done.append(name)

@@ -208,11 +208,21 @@ def lives(pid: str) -> bool:
 
 def stopped(pid: int) -> bool:
     """True when the process is stopped (SIGSTOP, debugger) or gone, as far as this system tells."""
+    return _state(pid) in "TtZX"
+
+
+def gone(pid: int) -> bool:
+    """True when the process has ended, or is about to: its files and locks go with the last of its threads."""
+    return _state(pid) in "ZX"
+
+
+def _state(pid: int) -> str:
+    """The letter that Linux has for what a process does; "?" where the system does not tell."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
-        return Path("/proc/self").exists()
-    return stat.rpartition(")")[2].split()[0] in "TtZX"
+        return "X" if Path("/proc/self").exists() else "?"
+    return stat.rpartition(")")[2].split()[0]
 
 
 def resident(pid: int) -> int | None:

@@ -25,7 +25,7 @@ from hotbay.expand import ADDON, Expand, revert
 from hotbay.facts import KEPT_TABLES
 from hotbay.migrate import Transaction
 from hotbay.model import Contributions, Live
-from hotbay.presence import Status
+from hotbay.presence import Status, gone
 from hotbay.preserve import BackUp, Export, Restore
 from hotbay.suspects import Suspects, killer
 
@@ -184,7 +184,8 @@ def refuse_killer(bench: Bench) -> None:
     suspects, deadline = Suspects(bench.settings.loading), time.monotonic() + _DYING_SECONDS
     while (strikes := suspects.killed_in(bench.operation)) is None:
         busy = set(suspects.in_progress(bench.operation))
-        there = {status.pid for status in bench.cohort.workers.statuses()} if busy else busy
+        told = bench.cohort.workers.statuses() if busy else []
+        there = {status.pid for status in told if not gone(status.pid)}
         if busy <= there or time.monotonic() > deadline:
             return
         time.sleep(_TURN_SECONDS)
