@@ -65,7 +65,10 @@ PICTURES = [
     Picture("addon-install", "/marketplace/live_notes", act=button("Install")),
     Picture("installed", "/plugins"),
     Picture("plugin", f"/plugins/{CHATBOT}"),
-    *(Picture(f"plugin-{name.lower()}", f"/plugins/{CHATBOT}", act=tab(name)) for name in ("Settings", "Data", "Logs")),
+    *(
+        Picture(f"plugin-{name.lower()}", f"/plugins/{CHATBOT}", act=tab(name))
+        for name in ("Settings", "Logs", "Files", "Tables")
+    ),
     Picture("plugin-history", f"/plugins/{CHATBOT}", act=tab("History")),
     Picture("operations", "/operations"),
     Picture("operation", "/operations/2"),
@@ -96,7 +99,7 @@ ARTICLES = {
 
 def furnish(site: Site) -> None:
     """Install, upgrade and use: what is on the pictures really happened."""
-    for package in (site.folder / "modules").glob("stranger-*"):
+    for package in (site.folder / "modules").glob("stranger*"):
         package.unlink()  # Of the tests of what a host does not trust.
     site.install("1.0.0", CHATBOT)
     site.install("1.0.0")
@@ -172,7 +175,7 @@ def chosen(browser: Browser, site: Site, folder: Path) -> int:
     """The README's, 1280 pixels wide."""
     named = {picture.name: picture for picture in PICTURES}
     for name, scheme in CHOSEN:
-        look = {"viewport": {"width": 1280, "height": 800}, "color_scheme": scheme}
+        look = {"viewport": {"width": 1280, "height": 760}, "color_scheme": scheme}
         for _, context in visitors(browser, site, [named[name].who], **look):
             take(context, site, named[name], folder / f"{name}.png", whole=False)
     return len(CHOSEN)

@@ -5,6 +5,7 @@ export type Messages = Record<string, Record<string, string>>;
 
 const KEY = "hotbay.language";
 const known = new Map<string, Map<string, string>>();
+const elsewhere = new Map<string, () => Promise<Record<string, string>>>();
 const listeners = new Set<() => void>();
 let revision = 0;
 let current = "en";
@@ -31,6 +32,24 @@ export function setLanguage(tag: string) {
     // A browser that keeps nothing still shows the language until it is closed.
   }
   tell();
+  void fetchTexts(tag);
+}
+
+/** Texts that come when their language is first in use; those of the present one are there when this is done. */
+export async function provide(tag: string, load: () => Promise<Record<string, string>>) {
+  elsewhere.set(tag, load);
+  if (tag === current) await fetchTexts(tag);
+}
+
+async function fetchTexts(tag: string) {
+  const load = elsewhere.get(tag);
+  if (!load) return;
+  try {
+    addMessages({ [tag]: await load() }, true);
+    elsewhere.delete(tag);
+  } catch {
+    // Without the network it stays English; the next choice of the language tries again.
+  }
 }
 
 /** Take the language that was chosen before, else the browser's first that is known. */

@@ -7,16 +7,14 @@ import "@mantine/core/styles.layer.css";
 import "./styles/console.css";
 import { boot } from "../sdk/boot";
 import { start } from "../sdk/stream";
-import { addMessages, chooseLanguage } from "../sdk/words";
+import { chooseLanguage, provide } from "../sdk/words";
 import { App } from "./app/App";
 import { loadHost } from "./app/host";
 import { theme, variables } from "./app/theme";
-import { GERMAN } from "./words/de";
 
 async function begin() {
   chooseLanguage();
-  addMessages({ de: GERMAN });
-  const [host] = await Promise.all([loadHost(boot.host), start()]);
+  const [host] = await Promise.all([loadHost(boot.host), start(), provide("de", async () => (await import("./words/de")).GERMAN)]);
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(

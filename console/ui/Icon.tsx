@@ -1,43 +1,6 @@
-import { type ComponentType, lazy, Suspense, type SVGProps } from "react";
-import ArchiveBoxIcon from "@heroicons/react/24/outline/esm/ArchiveBoxIcon.js";
-import ArrowPathIcon from "@heroicons/react/24/outline/esm/ArrowPathIcon.js";
-import BanknotesIcon from "@heroicons/react/24/outline/esm/BanknotesIcon.js";
-import ChatBubbleLeftRightIcon from "@heroicons/react/24/outline/esm/ChatBubbleLeftRightIcon.js";
-import ClipboardDocumentListIcon from "@heroicons/react/24/outline/esm/ClipboardDocumentListIcon.js";
-import Cog6ToothIcon from "@heroicons/react/24/outline/esm/Cog6ToothIcon.js";
-import CubeIcon from "@heroicons/react/24/outline/esm/CubeIcon.js";
-import DocumentTextIcon from "@heroicons/react/24/outline/esm/DocumentTextIcon.js";
-import HeartIcon from "@heroicons/react/24/outline/esm/HeartIcon.js";
-import HomeIcon from "@heroicons/react/24/outline/esm/HomeIcon.js";
-import InboxIcon from "@heroicons/react/24/outline/esm/InboxIcon.js";
-import MagnifyingGlassIcon from "@heroicons/react/24/outline/esm/MagnifyingGlassIcon.js";
-import PuzzlePieceIcon from "@heroicons/react/24/outline/esm/PuzzlePieceIcon.js";
-import ServerStackIcon from "@heroicons/react/24/outline/esm/ServerStackIcon.js";
-import ShoppingBagIcon from "@heroicons/react/24/outline/esm/ShoppingBagIcon.js";
-import ShoppingCartIcon from "@heroicons/react/24/outline/esm/ShoppingCartIcon.js";
-import UsersIcon from "@heroicons/react/24/outline/esm/UsersIcon.js";
+import { lazy, Suspense } from "react";
+import { COMMON, type Svg } from "./commonIcons";
 
-type Svg = ComponentType<SVGProps<SVGSVGElement>>;
-
-const COMMON: Record<string, Svg> = {
-  ArchiveBoxIcon,
-  ArrowPathIcon,
-  BanknotesIcon,
-  ChatBubbleLeftRightIcon,
-  ClipboardDocumentListIcon,
-  Cog6ToothIcon,
-  CubeIcon,
-  DocumentTextIcon,
-  HeartIcon,
-  HomeIcon,
-  InboxIcon,
-  MagnifyingGlassIcon,
-  PuzzlePieceIcon,
-  ServerStackIcon,
-  ShoppingBagIcon,
-  ShoppingCartIcon,
-  UsersIcon,
-};
 const late = new Map<string, Svg>();
 
 /** The icons that are not on every page come when one of them is asked for first. */
@@ -46,7 +9,7 @@ function lateIcon(name: string): Svg {
   if (known) return known;
   const made = lazy(async () => {
     const all: Record<string, unknown> = await import("@heroicons/react/24/outline");
-    return { default: (all[name] ?? CubeIcon) as Svg };
+    return { default: (all[name] ?? COMMON.CubeIcon) as Svg };
   });
   late.set(name, made);
   return made;

@@ -1,6 +1,6 @@
 import { AppShell, Burger, Group, ScrollArea } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { NavLink, Outlet, useLocation } from "react-router";
 import { api } from "../../sdk/api";
 import { boot } from "../../sdk/boot";
@@ -9,13 +9,14 @@ import { useEvents, useLink } from "../../sdk/stream";
 import type { MenuEntry } from "../../sdk/types";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
-import { Unconfirmed } from "../system/Unconfirmed";
 import { Account } from "./Account";
 import { Brand } from "./Brand";
 import { useHost } from "./hostContext";
 import { sections } from "./menu";
 import { openPalette } from "./Palette";
 
+// With its dialogs it is no part of what guests fetch first.
+const Unconfirmed = lazy(async () => ({ default: (await import("../system/Unconfirmed")).Unconfirmed }));
 const BADGE_MS = 30_000;
 
 /** The number that an entry's badge asks for; 0 when there is none, or none can be had. */
@@ -90,7 +91,7 @@ export function AdminLayout() {
           <div style={{ marginLeft: "auto" }}><Account /></div>
         </Group>
       </AppShell.Header>
-      <AppShell.Main id="main" tabIndex={-1}><Strip /><Unconfirmed /><div className="hb-page"><Outlet /></div></AppShell.Main>
+      <AppShell.Main id="main" tabIndex={-1}><Strip /><Suspense><Unconfirmed /></Suspense><div className="hb-page"><Outlet /></div></AppShell.Main>
     </AppShell>
   );
 }
