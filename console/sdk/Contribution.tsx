@@ -77,6 +77,7 @@ function Trusted({ plugin, entry, where, waiting }: Props) {
   const first = loaded(plugin, entry);
   const [shown, setShown] = useState<State>(first ? { plugin, entry, Found: first } : null);
   const [failure, setFailure] = useState<unknown>(null);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     let gone = false;
     setFailure(null);
@@ -92,8 +93,15 @@ function Trusted({ plugin, entry, where, waiting }: Props) {
       gone = true;
     };
     // Only another file is another component; the rest of the entry is about where it stands.
-  }, [plugin.base, plugin.version, entry.module, entry.export]);
-  if (failure) return <Broken plugin={plugin} where={where} retry={beginAnew} />;
+  }, [plugin.base, plugin.version, entry.module, entry.export, turn]);
+  useEffect(() => {
+    if (!failure) return undefined;
+    const again = () => setTurn((old) => old + 1);
+    window.addEventListener("online", again);
+    return () => window.removeEventListener("online", again);
+  }, [failure]);
+  // A browser asks for a file anew, but does not run a module a second time: if it is broken, only a reload would.
+  if (failure) return <Broken plugin={plugin} where={where} retry={() => (turn ? beginAnew() : setTurn(1))} />;
   if (!shown || shown.plugin.id !== plugin.id) return waiting;
   const about = { id: shown.plugin.id, version: shown.plugin.version, digest: shown.plugin.digest };
   return (

@@ -26,13 +26,14 @@ export function keptBy(plugin: string): [string, unknown][] {
   return [...kept].filter(([full]) => full.startsWith(own)).map(([full, value]) => [full.slice(own.length), value]);
 }
 
-/** Forget what a plugin kept: after it was removed. */
-export function forget(plugin: string) {
-  for (const key of kept.keys()) if (key.startsWith(`${plugin}\0`)) kept.delete(key);
+/** Forget what a plugin kept, or what all did. */
+export function forget(plugin?: string) {
+  for (const key of kept.keys()) if (plugin === undefined || key.startsWith(`${plugin}\0`)) kept.delete(key);
 }
 
 /**
- * Like `useState`, and kept when the plugin is upgraded under the open page. `key` is unique in the plugin; a new
+ * Like `useState`, and kept when the plugin is upgraded under the open page, or another page is looked at; until the
+ * plugin is deactivated or removed, the user logs out, or the page is loaded anew. `key` is unique in the plugin; a new
  * version that wants another shape names another key.
  */
 export function useHotState<T>(key: string, initial: T | (() => T)): [T, Dispatch<SetStateAction<T>>] {

@@ -1,12 +1,14 @@
 // The registry as this browser knows it: one store, fed by `stream.ts`.
 import { useSyncExternalStore } from "react";
 import { api } from "./api";
+import { forget } from "./hot";
 import type { Registry } from "./types";
 
 const NOTHING: Registry = { epoch: "", rev: -1, viewer: { role: "guest", name: "" }, plugins: [], claims: [] };
 const listeners = new Set<() => void>();
 let current = NOTHING;
 let known = false;
+let person = "";
 
 /** The registry now. */
 export const registry = () => current;
@@ -23,9 +25,23 @@ function same(fresh: Registry): boolean {
   return known && viewer && fresh.epoch === current.epoch && fresh.rev === current.rev;
 }
 
+/** What was typed goes with its plugin, and is not for the next person at the same browser. */
+function forgetOld(fresh: Registry) {
+  const { name, role } = fresh.viewer;
+  if (name === current.viewer.name && role === current.viewer.role) {
+    const there = new Set(fresh.plugins.map((plugin) => plugin.id));
+    for (const { id } of current.plugins) if (!there.has(id)) forget(id);
+  }
+  // A guest may be the same person, whose session has ended.
+  if (role === "guest") return;
+  if (person && person !== name) forget();
+  person = name;
+}
+
 /** Take a snapshot; false when it is no news. */
 export function accept(fresh: Registry): boolean {
   if (older(fresh) || same(fresh)) return false;
+  forgetOld(fresh);
   current = fresh;
   known = true;
   for (const listener of listeners) listener();

@@ -9,7 +9,7 @@ import { accept, refresh, registry } from "./registry";
 import type { Registry } from "./types";
 
 type Handler = (data: unknown) => void;
-export type Message = { kind: "snapshot"; data: Registry } | { kind: "event"; name: string; data: unknown } | { kind: "viewer" } | { kind: "ask" };
+export type Message = { kind: "snapshot"; data: Registry } | { kind: "event"; name: string; data: unknown } | { kind: "viewer" } | { kind: "link"; state: Link };
 export type Link = "connecting" | "live" | "polling" | "offline";
 
 const POLL_MS = 4000;
@@ -26,6 +26,8 @@ let operations: EventSource | null = null;
 function become(next: Link) {
   if (state === next) return;
   state = next;
+  // The others hear by this tab: its broken connection is theirs.
+  if (leading && next !== "live") tell({ kind: "link", state: next });
   for (const watcher of watchers) watcher();
 }
 
@@ -78,7 +80,8 @@ function watchRegistry() {
       take(data);
       tell({ kind: "snapshot", data });
     },
-    () => become("polling"),
+    // Once it is known that nobody answers, only an answer changes that.
+    () => state !== "offline" && become("polling"),
   );
   mine.onopen = () => become("live");
   mine.addEventListener("closed", () => setTimeout(() => snapshots === mine && watchRegistry(), RETRY_MS));
@@ -116,7 +119,7 @@ export function hear(message: Message) {
     become("live");
     take(message.data);
   } else if (message.kind === "event") deliver(message.name, message.data);
-  else if (message.kind === "ask" && leading && registry().rev >= 0) tell({ kind: "snapshot", data: registry() });
+  else if (message.kind === "link") become(message.state);
   else if (message.kind === "viewer") void renew();
 }
 
@@ -161,13 +164,16 @@ export async function start() {
   await look();
 }
 
+/** How this tab hears of changes, now. */
+export const link = (): Link => state;
+
 /** How this tab hears of changes. */
 export function useLink(): Link {
   const subscribe = (watcher: () => void) => {
     watchers.add(watcher);
     return () => void watchers.delete(watcher);
   };
-  return useSyncExternalStore(subscribe, () => state);
+  return useSyncExternalStore(subscribe, link);
 }
 
 /** Call `handler` for each event `name`: `registry`, `operation` (admins), or what a plugin publishes. */

@@ -7,12 +7,14 @@ import "@mantine/core/styles.layer.css";
 import "./styles/console.css";
 import { boot } from "../sdk/boot";
 import { start } from "../sdk/stream";
+import { weigh } from "../sdk/weight";
 import { chooseLanguage, provide } from "../sdk/words";
 import { App } from "./app/App";
 import { loadHost } from "./app/host";
 import { theme, variables } from "./app/theme";
 
 async function begin() {
+  weigh();
   chooseLanguage();
   const [host] = await Promise.all([loadHost(boot.host), start(), provide("de", async () => (await import("./words/de")).GERMAN)]);
   const root = document.getElementById("root");

@@ -5,11 +5,13 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from browser.conftest import Visitor
+from browser.test_browser_live import kept, no_reload
 
 
 def test_the_four_steps(admin: Visitor) -> None:
     # Step 1: check the current state.
     page = admin.tab("/support/chats")
+    no_reload(page)
     expect(page.get_by_text("AI Chatbot Addon Not Installed")).to_be_visible()
     page.get_by_role("link", name="Go to Marketplace").click()
     # Step 2: install the plugin.
@@ -33,3 +35,4 @@ def test_the_four_steps(admin: Visitor) -> None:
     dialog.get_by_role("button", name="Close").last.click()
     page.go_back()
     expect(page.get_by_text("AI Chatbot Addon Not Installed")).to_be_visible()
+    assert kept(page)

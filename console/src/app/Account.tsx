@@ -1,6 +1,7 @@
 import { ActionIcon, Avatar, Button, Group, Menu, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { Link } from "react-router";
 import { navigate } from "../../sdk/doors";
+import { forget } from "../../sdk/hot";
 import { useViewer } from "../../sdk/registry";
 import { viewerChanged } from "../../sdk/stream";
 import { language, LANGUAGES, setLanguage, useT } from "../../sdk/words";
@@ -17,6 +18,7 @@ export function Account() {
   const other = scheme === "dark" ? "light" : "dark";
   const leave = async () => {
     await host.logout?.();
+    forget();
     await viewerChanged();
     navigate("/");
   };

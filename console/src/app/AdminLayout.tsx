@@ -7,6 +7,7 @@ import { boot } from "../../sdk/boot";
 import { useRegistry } from "../../sdk/registry";
 import { useEvents, useLink } from "../../sdk/stream";
 import type { MenuEntry } from "../../sdk/types";
+import { useBallast } from "../../sdk/weight";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Account } from "./Account";
@@ -50,8 +51,13 @@ function Entry({ entry }: { entry: MenuEntry }) {
 export function Strip() {
   const t = useT();
   const link = useLink();
+  const ballast = useBallast();
   if (boot.safeMode) return <div className="hb-strip" role="status">{t("Safe mode: no plugin is loaded. Deactivate or uninstall what is to blame, then start without.")}</div>;
   if (link === "offline") return <div className="hb-strip" role="status">{t("No connection to the server. This page goes on as soon as it is back.")}</div>;
+  if (ballast) {
+    const size = Math.round(ballast / 1024 / 1024);
+    return <div className="hb-strip" role="status">{t("Earlier versions of plugins fill {size} MB of this page.", { size })} <button type="button" onClick={() => location.reload()}>{t("Load it anew")}</button></div>;
+  }
   return null;
 }
 

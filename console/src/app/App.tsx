@@ -1,5 +1,5 @@
 import { Center, Loader } from "@mantine/core";
-import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
+import { type ComponentType, type ReactNode, Suspense, useEffect, useMemo } from "react";
 import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 import { boot } from "../../sdk/boot";
 import { Contribution } from "../../sdk/Contribution";
@@ -10,21 +10,23 @@ import type { Host, HostPage, Layout, PageEntry, PluginEntry } from "../../sdk/t
 import { addMessages, mark, useT } from "../../sdk/words";
 import { AdminLayout } from "./AdminLayout";
 import { HostContext } from "./hostContext";
+import { late } from "./late";
 import { Missing } from "./Missing";
+import { PageGuard } from "./PageGuard";
 import { Palette } from "./Palette";
 import { CustomerLayout, PublicLayout } from "./PublicLayout";
 import { SignIn } from "./SignIn";
 import { Toasts } from "./Toasts";
 
-const Marketplace = lazy(() => import("../market/Marketplace"));
-const Addon = lazy(() => import("../market/Addon"));
-const Installed = lazy(() => import("../system/Installed"));
-const Plugin = lazy(() => import("../system/Plugin"));
-const Operations = lazy(() => import("../system/Operations"));
-const Operation = lazy(() => import("../system/Operation"));
-const Audit = lazy(() => import("../system/Audit"));
-const Health = lazy(() => import("../system/Health"));
-const Sources = lazy(() => import("../system/Sources"));
+const Marketplace = late(() => import("../market/Marketplace"));
+const Addon = late(() => import("../market/Addon"));
+const Installed = late(() => import("../system/Installed"));
+const Plugin = late(() => import("../system/Plugin"));
+const Operations = late(() => import("../system/Operations"));
+const Operation = late(() => import("../system/Operation"));
+const Audit = late(() => import("../system/Audit"));
+const Health = late(() => import("../system/Health"));
+const Sources = late(() => import("../system/Sources"));
 
 const OWN_PAGES: [string, string, ComponentType][] = [
   ["/marketplace", mark("Marketplace"), Marketplace],
@@ -56,16 +58,16 @@ function Gate({ title, access, children }: { title: string; access: { requireAut
   useEffect(() => {
     document.title = title ? `${t(title)} · ${boot.brand.name}` : boot.brand.name;
   }, [title, t]);
-  if (allowed(access, viewer.role)) return <Suspense fallback={<Waiting />}>{children}</Suspense>;
+  if (allowed(access, viewer.role)) return <PageGuard at={pathname}><Suspense fallback={<Waiting />}>{children}</Suspense></PageGuard>;
   if (viewer.role === "guest") return <Navigate to={`/login?next=${encodeURIComponent(pathname + search)}`} replace />;
   return <Missing />;
 }
 
-const late = new Map<HostPage["component"], ComponentType>();
+const hostPages = new Map<HostPage["component"], ComponentType>();
 
 function hostPage(page: HostPage): Placed {
-  const Found = late.get(page.component) ?? lazy(page.component);
-  late.set(page.component, Found);
+  const Found = hostPages.get(page.component) ?? late(page.component);
+  hostPages.set(page.component, Found);
   const element = <Gate title={page.title ?? ""} access={page}><Found /></Gate>;
   return { path: page.path, layout: page.layout ?? "admin", element };
 }

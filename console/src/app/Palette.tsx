@@ -3,6 +3,7 @@ import { useHotkeys } from "@mantine/hooks";
 import { useEffect, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import { report } from "../../sdk/Contribution";
+import { notify } from "../../sdk/doors";
 import { loadFunction } from "../../sdk/modules";
 import { useRegistry } from "../../sdk/registry";
 import { language, LANGUAGES, setLanguage, useT } from "../../sdk/words";
@@ -39,7 +40,10 @@ function useOptions(): Option[] {
       run: () => {
         if (command.href) return void go(command.href);
         const entry = { module: command.module ?? "", export: command.export ?? "default" };
-        loadFunction(plugin, entry).then((found) => (found as () => unknown)()).catch((error: unknown) => report(plugin, { kind: "command", name: command.id }, error));
+        loadFunction(plugin, entry).then((found) => (found as () => unknown)()).catch((error: unknown) => {
+          notify({ kind: "error", message: t("{name} failed", { name: t(command.title) }) });
+          report(plugin, { kind: "command", name: command.id }, error);
+        });
       },
     })));
     const languages = Object.entries(LANGUAGES).filter(([tag]) => tag !== language())

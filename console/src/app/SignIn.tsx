@@ -11,7 +11,8 @@ export function SignIn() {
   const viewer = useViewer();
   const [query] = useSearchParams();
   const next = query.get("next") ?? "/";
-  if (viewer.role !== "guest") return <Navigate to={next.startsWith("/") ? next : "/"} replace />;
+  // Only paths of this site: anybody can write an address.
+  if (viewer.role !== "guest") return <Navigate to={/^\/(?![/\\])/.test(next) ? next : "/"} replace />;
   const action = boot.login ? <Button component="a" href={boot.login}>{t("Log in")}</Button> : null;
   return <Empty icon="LockClosedIcon" title={t("Log in first")} action={action}>{t("Log in to {name}, then come back to this page.", { name: boot.brand.name })}</Empty>;
 }

@@ -1,5 +1,5 @@
 import { Alert, Badge, Button, Checkbox, Group, List, Modal, Radio, Select, Skeleton, Stack, Switch, Text, TextInput, ThemeIcon } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { api } from "../../sdk/api";
 import { notify } from "../../sdk/doors";
@@ -8,6 +8,7 @@ import { mark, t as text, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure } from "../../ui/pieces";
 import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
+import { useFocusBack, useFocusInside } from "../app/useFocusBack";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
 import type { Kind, Plan } from "./types";
@@ -173,6 +174,7 @@ function Within({ change, wishes, wish }: { change: Change; wishes: Wishes; wish
 /** Plan, permission, progress, end: the way of every change. */
 export function ChangeDialog({ change, onClose }: { change: Change; onClose: () => void }) {
   const t = useT();
+  useFocusBack();
   const [wishes, setWishes] = useState<Wishes>({ ...PLAIN, ...change.wishes });
   const [typed, setTyped] = useState("");
   const [number, setNumber] = useState<number | null>(null);
@@ -204,7 +206,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
           {losing ? <TextInput label={t("Data will be lost. Type {id} to go on.", { id: change.plugin })} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>{t("Cancel")}</Button>
-            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin)} onClick={() => void start()}>
+            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus={plan ? true : undefined} disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin)} onClick={() => void start()}>
               {t(VERBS[change.kind])}
             </Button>
           </Group>
@@ -225,12 +227,14 @@ function Running({ number, change, plan, onClose }: { number: number; change: Ch
   const go = useNavigate();
   const view = useOperation(number, plan?.steps ?? []);
   const page = useFirstPage(change.plugin);
+  const part = useRef<HTMLDivElement>(null);
+  useFocusInside(part, view.state !== "running");
   const opens = page && ["install", "activate", "upgrade", "upload"].includes(change.kind);
   useEffect(() => {
     if (view.state === "done") notify({ kind: "success", message: text(DONE[change.kind], { name: change.name }) });
   }, [view.state, change]);
   return (
-    <Stack gap="lg" aria-live="polite">
+    <Stack gap="lg" aria-live="polite" ref={part} tabIndex={-1} style={{ outline: "none" }}>
       <Steps steps={view.steps} />
       {view.state === "done" ? <Alert color="teal" p="sm" icon={<Icon name="CheckCircleIcon" size={20} />}>{t(DONE[change.kind], { name: change.name })}</Alert> : null}
       <Report result={view.result} />

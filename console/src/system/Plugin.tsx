@@ -41,10 +41,11 @@ export default function Plugin() {
   const tab = search.get("tab") ?? "overview";
   useEvents("registry", () => { reload(); detail.reload(); });
   const row = data?.addons.find((one) => one.id === id);
+  const panels = useRegistry().plugins.find((one) => one.id === id)?.contributions.settings?.length;
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Stack><Skeleton height={72} /><Skeleton height={260} /></Stack>;
   if (!row) return <Empty icon="PuzzlePieceIcon" title={t("{name} is not installed", { name: detail.data?.name ?? id })} action={<Button component={Link} to={`/marketplace/${id}`}>{t("Go to Marketplace")}</Button>} />;
-  const tabs = TABS.filter(([value]) => value !== "settings" || row.has_settings);
+  const tabs = TABS.filter(([value]) => value !== "settings" || row.has_settings || panels);
   const act = (kind: Kind) => setChange({ kind, plugin: row.id, name: row.name });
   return (
     <>
@@ -71,7 +72,7 @@ export default function Plugin() {
           {tabs.map(([value, label]) => <Tabs.Tab key={value} value={value}>{t(label)}</Tabs.Tab>)}
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview row={row} detail={detail.data} /></Tabs.Panel>
-        <Tabs.Panel value="settings"><SettingsForm plugin={row.id} /><Panels plugin={row.id} /></Tabs.Panel>
+        <Tabs.Panel value="settings">{row.has_settings ? <SettingsForm plugin={row.id} /> : null}<Panels plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="files"><Files plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="tables"><Tables plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="backups"><Backups row={row} change={setChange} /></Tabs.Panel>

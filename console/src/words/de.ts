@@ -13,6 +13,7 @@ export const GERMAN: Record<string, string> = {
   "{name} has a problem": "{name} hat ein Problem", "Try again": "Noch einmal versuchen", "Something went wrong": "Etwas ging schief",
   "This part of the plugin ({part}, version {version}) failed. The rest of the page works.": "Dieser Teil des Plugins ({part}, Version {version}) ist ausgefallen. Der Rest der Seite geht.",
   "Safe mode: no plugin is loaded. Deactivate or uninstall what is to blame, then start without.": "Sicherer Modus: Kein Plugin ist geladen. Schalten Sie ab, was schuld ist, und starten Sie dann ohne ihn.",
+  "Earlier versions of plugins fill {size} MB of this page.": "Frühere Versionen von Plugins belegen {size} MB dieser Seite.", "Load it anew": "Neu laden", "{name} failed": "{name}: fehlgeschlagen", "This page could not be shown": "Diese Seite konnte nicht gezeigt werden",
   "No connection to the server. This page goes on as soon as it is back.": "Keine Verbindung zum Server. Die Seite geht weiter, sobald er wieder da ist.",
   "The server can't be reached. Trying again …": "Der Server ist nicht erreichbar. Neuer Versuch …", "just now": "gerade eben", Close: "Schließen", Cancel: "Abbrechen",
   Save: "Speichern", Discard: "Verwerfen", Delete: "Löschen", Copy: "Kopieren", Copied: "Kopiert", Details: "Einzelheiten", Open: "Öffnen", Actions: "Aktionen",
