@@ -54,7 +54,7 @@ def test_an_administrators_pages(site: Site, admin: Visitor) -> None:
         go(page, path, words)
         found[path] = findings(page)
     go(page, "/plugins/ai_chatbot", "AI Chatbot")
-    for tab in ("Settings", "Data", "Logs", "History"):
+    for tab in ("Settings", "Files", "Tables", "Backups", "Logs", "History"):
         page.get_by_role("tab", name=tab).click()
         complete(page)
         found[tab] = findings(page)
