@@ -1,6 +1,6 @@
 import { AppShell, Burger, Group, ScrollArea } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { Suspense, useEffect, useMemo, useState } from "react";
 import { NavLink, Outlet, useLocation } from "react-router";
 import { api } from "../../sdk/api";
 import { boot } from "../../sdk/boot";
@@ -13,11 +13,12 @@ import { Icon } from "../../ui/Icon";
 import { Account } from "./Account";
 import { Brand } from "./Brand";
 import { useHost } from "./hostContext";
+import { late } from "./late";
 import { sections } from "./menu";
 import { openPalette } from "./Palette";
 
 // With its dialogs it is no part of what guests fetch first.
-const Unconfirmed = lazy(async () => ({ default: (await import("../system/Unconfirmed")).Unconfirmed }));
+const Unconfirmed = late(async () => ({ default: (await import("../system/Unconfirmed")).Unconfirmed }));
 const BADGE_MS = 30_000;
 
 /** The number that an entry's badge asks for; 0 when there is none, or none can be had. */
