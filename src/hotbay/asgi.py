@@ -39,6 +39,7 @@ from hotbay.frameworks import FrameworkHost, host_route_paths, merged_openapi
 from hotbay.heal import restore_rows
 from hotbay.images import Images
 from hotbay.jobs import Jobs
+from hotbay.licenses import Licenses
 from hotbay.logs import PluginLogs
 from hotbay.model import Live
 from hotbay.notary import Notary
@@ -134,6 +135,7 @@ class Hotbay:
         self.store = Store(self.settings.database_path)
         self.images = Images(self.settings.images)
         self.vault = Vault(self.store, self.settings.home / "secret.key")
+        self.licenses = Licenses(self.store, self.vault)
         self.host = FrameworkHost(app)
         self.catalog = Catalog(self.settings)
         self.documents = Documents(self.settings.documents)

@@ -259,6 +259,11 @@ def set_meta(connection: Connection, name: str, value: Any) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
+def drop_meta(connection: Connection, name: str) -> None:
+    """Forget a value of the host as a whole."""
+    connection.execute(delete(meta).where(meta.c.name == name))
+
+
 def put_live(connection: Connection, row: Live) -> None:
     """Insert or replace a live row, and remember its version in the history."""
     values = {column.name: getattr(row, column.name) for column in live.columns}

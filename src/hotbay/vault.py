@@ -36,7 +36,7 @@ class Vault:
     def _read(self, plugin: str, without: Collection[str] = ()) -> dict[str, Any]:
         plain, secrets = self.store.read_settings(plugin)
         wanted = {name: text for name, text in secrets.items() if name not in without}
-        return plain | {name: self._decrypt(plugin, name, text) for name, text in wanted.items()}
+        return plain | {name: self.unseal(plugin, name, text) for name, text in wanted.items()}
 
     def show(self, plugin: str, schema: dict[str, Any] | None) -> dict[str, Any]:
         """What may be shown: plain values over the model's defaults, and a mask for each secret that is set."""
@@ -64,14 +64,16 @@ class Vault:
         """Store validated values whole, secrets encrypted."""
         hidden = secret_fields(schema)
         plain = {name: value for name, value in values.items() if name not in hidden}
-        secrets = {name: self._encrypt(str(value)) for name, value in values.items() if name in hidden and value != ""}
+        secrets = {name: self.seal(str(value)) for name, value in values.items() if name in hidden and value != ""}
         with self.store.write(durable=True) as connection:
             store.put_settings(connection, plugin, plain, secrets)
 
-    def _encrypt(self, text: str) -> str:
+    def seal(self, text: str) -> str:
+        """The text, encrypted with the host's own key."""
         return self._fernet().encrypt(text.encode()).decode()
 
-    def _decrypt(self, plugin: str, name: str, text: str) -> str:
+    def unseal(self, plugin: str, name: str, text: str) -> str:
+        """What was sealed, in the clear. Raises StateError, which names plugin and secret, when the key is another."""
         try:
             return self._fernet().decrypt(text.encode()).decode()
         except InvalidToken:

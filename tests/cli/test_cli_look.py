@@ -189,6 +189,15 @@ def test_secrets_come_by_stdin_and_never_back(terminal: Terminal) -> None:
     assert "token" not in terminal.json("settings", "shop")["settings"]
 
 
+def test_a_licence_key_comes_by_stdin_and_never_back(terminal: Terminal) -> None:
+    assert terminal.json("license", "shop") == {"plugin": "shop", "license": False}
+    done = terminal.run("license", "shop", "--set", typed="AAAA-1234\n")
+    assert done.stdout == "There is a licence key for shop.\n"
+    assert b"AAAA-1234" not in (terminal.home / "hotbay.db").read_bytes()
+    assert terminal.json("license", "shop", "--remove") == {"plugin": "shop", "license": False}
+    assert "no value for licence key" in terminal.run("license", "shop", "--set", code=2).stderr
+
+
 def test_values_get_the_type_that_the_schema_wants() -> None:
     schema = json.loads("""{"$defs": {"Mode": {"enum": ["a"], "type": "string"}}, "properties": {
         "text": {"type": "string"}, "mode": {"$ref": "#/$defs/Mode"}, "maybe": {"anyOf": [{"type": "string"},

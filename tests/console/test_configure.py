@@ -72,3 +72,16 @@ def test_a_plugin_without_settings_says_so(desk: Desk) -> None:
     shown = desk.get("/settings/plain")
     assert (shown["schema"], shown["values"]) == (None, {})
     assert send(desk, "PATCH", {"x": 1}, 422, "plain")["code"] == "invalid-settings"
+
+
+def test_a_licence_key_is_taken_and_never_answered(desk: Desk) -> None:
+    assert desk.get("/license/notes") == {"addon_id": "notes", "set": False}
+    given = desk.client.put(f"{MARKET}/license/notes", json={"license_key": "AAAA-1234"})
+    assert (given.status_code, given.json()) == (200, {"addon_id": "notes", "set": True})
+    assert desk.get("/license/notes")["set"] is True
+    assert desk.hotbay.licenses.read("notes") == "AAAA-1234"
+    refused = desk.client.put(f"{MARKET}/license/notes", json={"license_key": "a\nb"})
+    assert refused.status_code == 422
+    assert "a\nb" not in refused.text
+    assert desk.client.delete(f"{MARKET}/license/notes").status_code == 204
+    assert desk.get("/license/notes")["set"] is False

@@ -11,6 +11,10 @@ export interface InstallBody {
   confirm_within?: number | string;
 }
 
+export interface LicenseBody {
+  license_key: string;
+}
+
 export interface MendBody {
   findings: "all" | (string)[];
 }

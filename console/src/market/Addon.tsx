@@ -71,7 +71,7 @@ function Versions({ addon, change }: { addon: AddonDetail; change: (change: Chan
     <Stack gap="lg">
       {addon.packages.map((one) => {
         const current = one.version === addon.installed_version;
-        const about = { plugin: addon.id, name: addon.name, version: one.version };
+        const about = { plugin: addon.id, name: addon.name, version: one.version, paid: !isFree(addon.price) };
         return (
           <Group key={one.version} justify="space-between">
             <div>
@@ -92,7 +92,7 @@ function Versions({ addon, change }: { addon: AddonDetail; change: (change: Chan
 
 function Actions({ addon, change }: { addon: AddonDetail; change: (change: Change) => void }) {
   const t = useT();
-  const about = { plugin: addon.id, name: addon.name };
+  const about = { plugin: addon.id, name: addon.name, paid: !isFree(addon.price) };
   if (!addon.installed) return <Button onClick={() => change({ ...about, kind: "install" })}>{isFree(addon.price) ? t("Install Free") : t("Install · {price}", { price: price(addon.price) })}</Button>;
   return (
     <Group gap="xs">

@@ -9,6 +9,7 @@ import { Icon } from "../../ui/Icon";
 import { Failure } from "../../ui/pieces";
 import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
 import { useFocusBack, useFocusInside } from "../app/useFocusBack";
+import { keepLicense, LicenseKey } from "./LicenseKey";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
 import type { Kind, Plan } from "./types";
@@ -23,6 +24,8 @@ export interface Change {
   version?: string;
   backup?: string;
   file?: File;
+  /** It has a price: a licence key is asked for. */
+  paid?: boolean;
   /** What is wished at first; somebody may choose otherwise. */
   wishes?: Partial<Wishes>;
 }
@@ -177,6 +180,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
   useFocusBack();
   const [wishes, setWishes] = useState<Wishes>({ ...PLAIN, ...change.wishes });
   const [typed, setTyped] = useState("");
+  const [license, setLicense] = useState("");
   const [number, setNumber] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<unknown>(null);
@@ -186,6 +190,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
     setBusy(true);
     setRefused(null);
     try {
+      await keepLicense(change.plugin, license);
       setNumber(await begin(change, wishes));
     } catch (failure) {
       setRefused(failure);
@@ -200,6 +205,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
         <Stack gap="lg">
           {change.kind === "upload" ? <Text size="sm">{t("The package is checked, then installed, or the plugin is upgraded to it.")}</Text> : null}
           <Questions change={change} wishes={wishes} wish={(next) => setWishes({ ...wishes, ...next })} />
+          {change.paid && COMES.has(change.kind) ? <LicenseKey plugin={change.plugin} value={license} onChange={setLicense} /> : null}
           {plan ? <Told plan={plan} /> : null}
           {!plan && !error && change.kind !== "upload" ? <Stack gap={10}>{[1, 2, 3, 4].map((one) => <Skeleton key={one} height={24} />)}</Stack> : null}
           {error || refused ? <Failure error={refused ?? error} /> : null}

@@ -24,7 +24,7 @@ function State({ addon }: { addon: AddonLine }) {
 
 function Actions({ addon, change }: { addon: AddonLine; change: (change: Change) => void }) {
   const t = useT();
-  const about = { plugin: addon.id, name: addon.name };
+  const about = { plugin: addon.id, name: addon.name, paid: !isFree(addon.price) };
   if (!addon.installed) {
     const label = isFree(addon.price) ? t("Install Free") : t("Install · {price}", { price: price(addon.price) });
     return <Button size="xs" onClick={() => change({ ...about, kind: "install" })}>{label}</Button>;

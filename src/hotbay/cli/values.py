@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
+from hotbay.cli.shell import Shell, Verb, actor, pass_shell, plugin_ids
 from hotbay.cli.words import table
 from hotbay.errors import BadInput, Problem
 
@@ -80,7 +80,7 @@ def _ask(shell: Shell, name: str) -> str:
         return str(click.prompt(name, hide_input=True, confirmation_prompt=True, err=True))
     line = sys.stdin.readline()
     if not line.strip("\r\n"):
-        raise BadInput(f"there is no value for {name} on stdin", mend=f"pipe it in, or use --unset {name}")
+        raise BadInput(f"there is no value for {name} on stdin", mend="pipe it in")
     return line.rstrip("\r\n")
 
 
@@ -100,4 +100,24 @@ def _print(row: Live, schema: Schema, values: dict[str, Any]) -> None:
     table(("KEY", "VALUE", ""), rows)
 
 
-VERBS = (settings,)
+@click.command(cls=Verb)
+@click.argument("plugin", metavar="ID", shell_complete=plugin_ids)
+@click.option("--set", "change", flag_value="set", help="Ask for the key, or read it from stdin.")
+@click.option("--remove", "change", flag_value="remove", help="Forget the key.")
+@pass_shell
+def license(shell: Shell, /, plugin: str, change: str | None) -> None:  # noqa: A001 - a verb's name
+    """Say whether there is a licence key for a paid plugin, or take one. The key is never shown."""
+    from hotbay.licenses import Licenses
+
+    with shell.host() as host:
+        keys = Licenses(host.store, host.vault)
+        if change == "set":
+            keys.put(plugin, _ask(shell, "licence key"), actor())
+        elif change == "remove":
+            keys.forget(plugin, actor())
+        there = keys.known(plugin)
+    text = f"There is {'a' if there else 'no'} licence key for {plugin}."
+    shell.put({"plugin": plugin, "license": there}, lambda: click.echo(text))
+
+
+VERBS = (settings, license)

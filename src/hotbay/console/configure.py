@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
-from hotbay.console.desk import Actor, AddonId, Host
+from hotbay.console.desk import Actor, AddonId, Host, LicenseBody
 
 router = APIRouter(tags=["settings"])
 Values = Annotated[dict[str, Any], Body(description="values by name; null removes one, the mask leaves a secret")]
@@ -34,6 +35,26 @@ async def replace(addon_id: AddonId, values: Values, hotbay: Host, actor: Actor)
 async def _change(hotbay: Host, plugin: str, values: dict[str, Any], actor: str, *, replace: bool) -> dict[str, Any]:
     await hotbay.change_settings(plugin, values, replace=replace, actor=actor)
     return await run_in_threadpool(_shown, hotbay, plugin)
+
+
+@router.get("/license/{addon_id}")
+def has_license(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
+    """Whether there is a licence key for a plugin, installed or not; the key itself is never answered."""
+    return {"addon_id": addon_id, "set": hotbay.licenses.known(addon_id)}
+
+
+@router.put("/license/{addon_id}")
+def put_license(addon_id: AddonId, body: LicenseBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
+    """Keep a licence key, encrypted, instead of the one before."""
+    hotbay.licenses.put(addon_id, body.license_key.get_secret_value(), actor)
+    return {"addon_id": addon_id, "set": True}
+
+
+@router.delete("/license/{addon_id}", status_code=204)
+def forget_license(addon_id: AddonId, hotbay: Host, actor: Actor) -> Response:
+    """Forget a licence key. Safe to repeat."""
+    hotbay.licenses.forget(addon_id, actor)
+    return Response(status_code=204)
 
 
 def _shown(hotbay: Host, plugin: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from hotbay.errors import BadInput
 from hotbay.moments import read_seconds
@@ -140,6 +140,12 @@ class PlanBody(Body):
     with_requirements: bool = False
     force: bool = False
     confirm_within: Within = 0.0
+
+
+class LicenseBody(Body):
+    """A licence key, as the seller gave it. It is never answered, nor part of an error."""
+
+    license_key: SecretStr
 
 
 class MendBody(Body):
