@@ -9,6 +9,7 @@ import { type Change, ChangeDialog } from "./ChangeDialog";
 import { Readme } from "./Readme";
 import { Tile } from "./Tile";
 import type { AddonDetail } from "./types";
+import { Screenshots } from "./Screenshots";
 import { isFree, permission, price, size } from "./words";
 
 function Facts({ facts }: { facts: [string, ReactNode][] }) {
@@ -138,6 +139,7 @@ export default function Addon() {
             </Tabs.List>
             <Tabs.Panel value="about">
               {addon.features?.length ? <List mb="md" spacing={4}>{addon.features.map((one) => <List.Item key={one}>{one}</List.Item>)}</List> : null}
+              <Screenshots id={addon.id} names={addon.screenshots} />
               {addon.readme ? <Readme text={addon.readme} /> : <Text c="dimmed">{t("The package has no README.")}</Text>}
             </Tabs.Panel>
             <Tabs.Panel value="versions"><Versions addon={addon} change={setChange} /></Tabs.Panel>

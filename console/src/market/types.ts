@@ -101,6 +101,8 @@ export interface AddonDetail extends AddonLine {
   packages: { version: string; sha256: string; size: number }[];
   history: { version: string; sha256: string; revision: number; at: string }[];
   readme: string;
+  /** Names of pictures in the package. */
+  screenshots: string[];
   live: LiveRow | null;
 }
 

@@ -68,6 +68,7 @@ export const GERMAN: Record<string, string> = {
   "Last operation": "Letzte Operation", good: "gut", bad: "schlecht", asleep: "schläft", "by wish": "auf Wunsch", "before: {what}": "vor: {what}", "Really delete?": "Wirklich löschen?",
   "Restoring shows first which rows would be lost; the present ones are backed up before.": "Vor dem Wiederherstellen steht da, welche Zeilen verloren gingen; die jetzigen werden vorher gesichert.",
   backup: "Sichern", restore: "Wiederherstellen", "Read tables of this host": "Tabellen dieser Anwendung lesen", "Hear of events and change values": "Von Ereignissen erfahren und Werte ändern", "Work in the background": "Im Hintergrund arbeiten", "Keep files of its own": "Eigene Dateien ablegen",
+  "Picture {number} of {count}": "Bild {number} von {count}", Picture: "Bild",
   // Licence keys
   "Licence key": "Lizenzschlüssel", "Another key": "Anderer Schlüssel", "This site has a licence key for it.": "Diese Site hat einen Lizenzschlüssel dafür.",
   "As its seller gave it. It is kept encrypted and not shown again; the repository decides whether it is good.": "So wie ihn der Verkäufer gab. Er wird verschlüsselt aufbewahrt und nicht mehr gezeigt; ob er gilt, entscheidet das Repository.",

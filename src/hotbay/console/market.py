@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import JSONResponse, Response
 
 from hotbay.confirmations import find_confirmation, pending
-from hotbay.console import shelf
+from hotbay.console import shelf, showcase
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.leaks import all_leaks
 from hotbay.model import Live
 
 router = APIRouter(tags=["marketplace"])
+# A stranger's bytes: a picture, whatever they are.
+_HARMLESS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, max-age=300",
+}
 
 
 @router.get("/addons")
@@ -59,10 +65,19 @@ def addon(addon_id: AddonId, hotbay: Host) -> Response:
         "manifest": dict(found.manifest),
         "packages": packages,
         "history": kept,
-        "readme": shelf.readme(hotbay, found),
+        "readme": showcase.readme(hotbay, found),
+        "screenshots": showcase.pictures(hotbay, found),
         "live": _live(hotbay, found),
     }
     return JSONResponse(body)
+
+
+@router.get("/addons/{addon_id}/screenshots/{name}")
+def screenshot(addon_id: AddonId, name: Annotated[str, Path(max_length=120)], hotbay: Host) -> Response:
+    """One picture of a plugin: png, jpeg or webp, of at most 2 MiB."""
+    data = showcase.picture(hotbay, shelf.addon(hotbay, addon_id), name)
+    kind = showcase.KINDS["." + name.rpartition(".")[2]]
+    return Response(data, media_type=kind, headers=_HARMLESS)
 
 
 def _live(hotbay: Host, found: shelf.Addon) -> dict[str, Any] | None:

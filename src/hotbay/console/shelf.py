@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
-from hotbay.archive import entries
 from hotbay.confirmations import Confirmation, all_confirmations
 from hotbay.errors import HotbayError, NotFound
 from hotbay.folders import Folders
 from hotbay.leaks import Leak, all_leaks
 from hotbay.model import Live
-from hotbay.package import LIMITS
 from hotbay.presence import Status
 from hotbay.source import LocalSource, Offer
 
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
 
 _SHOWN = ("name", "description", "category", "price", "author", "icon", "features", "homepage", "license")
-_README = "README.md"
-_README_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -205,32 +200,3 @@ def worker_json(status: Status, plugin: str) -> dict[str, Any]:
     if prepared:
         said["prepared"] = {key: value for key, value in prepared.items() if key != "contributions"}
     return {"worker": status.worker, "pid": status.pid, "beacon": status.beacon, **said}
-
-
-# ── a plugin's own words ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def readme(hotbay: Hotbay, found: Addon) -> str:
-    """The README of the newest package of the local folder, else of what is installed; empty when there is none."""
-    newest = Path(found.offers[0].location) if found.offers else None
-    if newest is not None and newest.is_absolute() and newest.is_file():
-        return _from_archive(newest)
-    if found.live is not None and hotbay.images.has(found.live.image):
-        file = hotbay.images.path(found.live.image) / _README
-        return _text(file.read_bytes()[:_README_BYTES]) if file.is_file() else ""
-    return ""
-
-
-def _from_archive(archive: Path) -> str:
-    try:
-        with archive.open("rb") as file:
-            for entry in entries(file, archive.stat().st_size, LIMITS):
-                if entry.name == _README and not entry.folder:
-                    return _text(b"".join(entry.chunks)[:_README_BYTES])
-    except (HotbayError, OSError):
-        return ""
-    return ""
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
