@@ -30,10 +30,11 @@ def offer(desk: Desk, folder: Path, files: dict[str, bytes], kind: Any = "zip") 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_pictures_of_an_offer_and_of_what_is_installed(desk: Desk, tmp_path: Path, kind: str) -> None:
-    file = offer(desk, tmp_path, {"screenshots/2.png": PIXEL, "screenshots/1.webp": b"RIFF"}, kind)
+    offer(desk, tmp_path, {"screenshots/2.png": PIXEL, "screenshots/1.webp": b"RIFF"}, kind)
     assert desk.get("/addons/notes")["screenshots"] == ["1.webp", "2.png"]
     desk.install()
-    file.unlink()
+    for file in desk.hotbay.settings.packages.iterdir():
+        file.unlink()
     assert desk.get("/addons/notes")["screenshots"] == ["1.webp", "2.png"]
     found = desk.client.get(MARKET + LINK + "2.png")
     assert (found.status_code, found.content, found.headers["content-type"]) == (200, PIXEL, "image/png")
