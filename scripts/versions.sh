@@ -7,12 +7,15 @@ found() { # minor → the path of that Python; nothing where it is not here
   ls "$HOME"/.pyenv/versions/3."$1".*/bin/python 2>/dev/null | tail -n 1 | grep . || command -v "python3.$1" || true
 }
 
-# Without the suites of servers, browsers and killed processes: what they prove is no matter of the Python.
+# Without the suites of servers, browsers and killed processes: what they prove is no matter of the Python. In CI, which has
+# not much time, also without those that mostly wait.
+without="system benchmarks examples plugins cli console torture fuzz browser test_hostile_home.py test_recover.py"
+[ -z "${CI:-}" ] || without="$without doctor frontend test_budget.py test_confirm.py test_hub.py"
+
 core() { # minor → the core's tests
-  ".venv-3.$1/bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests --ignore=tests/system --ignore=tests/benchmarks \
-    --ignore=tests/examples --ignore=tests/plugins --ignore=tests/cli --ignore=tests/console \
-    --ignore=tests/torture --ignore=tests/fuzz --ignore=tests/browser --ignore=tests/test_hostile_home.py \
-    --ignore=tests/test_recover.py >".venv-3.$1/output.txt" 2>&1
+  # shellcheck disable=SC2046 # words, on purpose
+  ".venv-3.$1/bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests \
+    $(printf -- '--ignore=tests/%s ' $without) >".venv-3.$1/output.txt" 2>&1
 }
 
 trap 'cat .venv-3.*/output.txt; exit 1' INT TERM
