@@ -25,7 +25,7 @@ from hotbay.budget import Budgets, Judge
 from hotbay.catalog import Catalog
 from hotbay.confirm import Confirmations, Confirmer
 from hotbay.confirmations import ACTOR as CONFIRM
-from hotbay.console.api import build_api
+from hotbay.console.api import Api, build_api
 from hotbay.console.assets import AssetFiles
 from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
@@ -150,6 +150,7 @@ class Hotbay:
         self._wrapped = None if self._framed else HostFirst(app, self)
         self.api = build_api(self)
         self._own = (self.api, self.pages, self.assets)
+        self._roots = tuple(root for part in self._own for root in part.roots)
         if self._framed:
             self._enter(app)
 
@@ -323,7 +324,13 @@ class Hotbay:
 
     def wants(self, path: str) -> bool:
         """True when Hotbay's API or a plugin answers the path."""
-        return any(part.owns(path) for part in self._own) or self.follower.dispatcher.wants(path)
+        return self._owner(path) is not None or self.follower.dispatcher.wants(path)
+
+    def _owner(self, path: str) -> Api | Pages | AssetFiles | None:
+        # Most requests are for others; one comparison in C says so.
+        if not path.startswith(self._roots):
+            return None
+        return next((part for part in self._own if part.owns(path)), None)
 
     def shows(self, scope: Scope) -> bool:
         """True when the console has a page for what nobody answers."""
@@ -332,7 +339,7 @@ class Hotbay:
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that `wants` was true for."""
         path = route_path(scope)
-        own = next((part for part in self._own if part.owns(path)), None)
+        own = self._owner(path)
         if own is not None:
             await own(scope, receive, send)
         else:

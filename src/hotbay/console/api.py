@@ -33,7 +33,7 @@ class Api:
 
     def __init__(self, hotbay: Hotbay) -> None:
         prefix = hotbay.settings.api_prefix
-        self._roots = (f"{prefix}/marketplace", f"{prefix}/hotbay")
+        self.roots = (f"{prefix}/marketplace", f"{prefix}/hotbay")
         self.runner = Runner(hotbay)
         self.app = _application(hotbay, self.runner)
         self._token = hotbay.settings.metrics_token.get_secret_value()
@@ -43,7 +43,7 @@ class Api:
 
     def owns(self, path: str) -> bool:
         """True for the paths of this API (below the host's root path)."""
-        return any(path == root or path.startswith(root + "/") for root in self._roots)
+        return any(path == root or path.startswith(root + "/") for root in self.roots)
 
     async def drain(self, seconds: float = 5.0) -> int:
         """Wait for operations in progress before the server leaves; answers how many are left to recovery."""

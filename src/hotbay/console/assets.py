@@ -28,6 +28,7 @@ class AssetFiles:
     def __init__(self, settings: Settings) -> None:
         self.assets = Assets(settings.assets)
         self._on = settings.frontends
+        self.roots = (ROOT,)
 
     def owns(self, path: str) -> bool:
         """True for the addresses of plugins' files."""

@@ -52,6 +52,7 @@ class Pages:
 
     def __init__(self, settings: Settings, console: str | None, frontend: Path | None = None) -> None:
         self.settings = settings
+        self.roots = (SHELL, OWN, FRAME)
         self.root = None if console is None else "/" + console.strip("/")
         self.frontend = frontend
         self.built = Built()
