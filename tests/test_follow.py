@@ -467,7 +467,9 @@ async def test_in_thread_answers_raises_and_gives_up() -> None:
 async def test_a_worker_in_a_process_that_goes_on_takes_its_code_with_it(engine: Engine) -> None:
     made = Worker(engine.host)
     await made.follower.start()
-    await engine.install()
+    await engine.install(
+        files={"hooks.py": "from hotbay_sdk import on\n@on('order.created')\ndef heard(**about): ...\n"}
+    )
     private = made.generation().private
     assert loader.modules(private)
     await made.follower.stop(unload=True)

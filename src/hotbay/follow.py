@@ -132,6 +132,7 @@ class Follower(Hub):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         until = time.monotonic() + _UNLOAD_SECONDS if unload else 0.0
         for serving in list(self._retired):  # What a task was leaving, or had not begun to when it was cancelled.
+            self.bus.unregister(serving.plugin)
             if serving.generation is not None:
                 await serving.drain(1.0)
                 await self._end(serving.generation, until)

@@ -76,7 +76,7 @@ class Api:
     def _scraper(self, scope: Any) -> str:
         """Who reads the metrics with the token of the settings; nobody for anything else."""
         token = self._token.encode()
-        if not token or scope["method"] != "GET" or route_path(scope) != f"{self._roots[1]}/metrics":
+        if not token or scope["method"] != "GET" or route_path(scope) != f"{self.roots[1]}/metrics":
             return ""
         given = Request(scope).headers.get("authorization", "").removeprefix("Bearer ").encode()
         return "metrics" if compare_digest(given, token) else ""
