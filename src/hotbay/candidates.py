@@ -59,7 +59,7 @@ class Candidates:
         for plugin, data in wanted.items():
             if data["verb"] == "start":
                 self._begin(plugin, data)
-        for plugin, ready in list(self.prepared.items()):
+        for plugin, ready in self.prepared.copy().items():
             data = wanted.get(plugin, {})
             if data.get("operation") != ready.operation and ready.state != "loading":
                 await self._forget(plugin, ready)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,6 +87,34 @@ def test_its_own_registry_is_taken_apart_without_a_word(shop: Brood) -> None:
     configure_mappers()
     assert undo(shop.owner, modules(shop)) == []
     assert list(shop.models.Base.registry.mappers) == []
+
+
+def test_listeners_that_die_meanwhile_are_no_matter(shop: Brood) -> None:
+    """The collector calls SQLAlchemy's weak references back, and these delete from what is being searched."""
+    for later in range(10, 60, 2):
+        with collected_after(later):
+            assert undo(shop.owner, modules(shop)) == []
+
+
+@contextmanager
+def collected_after(allocations: int) -> Iterator[None]:
+    """Engines that only the collector frees, which it does in the middle of what follows."""
+    usual = gc.get_threshold()
+    gc.disable()
+    for _ in range(50):
+        forgotten()
+    gc.set_threshold(gc.get_count()[0] + allocations)
+    gc.enable()
+    yield
+    gc.set_threshold(*usual)
+
+
+def forgotten() -> None:
+    """An engine with a listener, in a cycle."""
+    engine = create_engine("sqlite://")
+
+    @event.listens_for(engine, "connect")
+    def connected(*_: Any, kept: Any = engine) -> None: ...
 
 
 def test_its_model_leaves_the_hosts_registry(shop: Brood, host: Any) -> None:

@@ -69,8 +69,9 @@ def _unlisten(owner: Owner) -> Iterator[str]:
 
     That includes listeners of the plugin's own engines and classes; they are not worth a word, but can't be told apart.
     """
-    for key, collections in list(listeners._key_to_collection.items()):
-        found = [(owned, function) for owned, ref in list(collections.items()) if owner.owns(function := ref())]
+    # Copies: SQLAlchemy's weak references delete from these, whenever the collector runs or another thread lets go.
+    for key, collections in listeners._key_to_collection.copy().items():
+        found = [(owned, function) for owned, ref in collections.copy().items() if owner.owns(function := ref())]
         for reference, function in found:
             if (collection := reference()) is not None:
                 _remove(_Key(key, function), collection, function)
