@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, literal, select, text
 
 from hotbay.activate.context import ConfinedDatabase
 from hotbay.errors import NotFound, StateError
@@ -184,9 +184,13 @@ async def test_release_closes_the_database(tmp_path: Path) -> None:
     engine = made.database.engine
     pool = engine.pool
     with made.database.session() as session:
-        session.execute(text("SELECT 1"))
+        session.execute(select(literal(1)))
+    compiled = engine._compiled_cache
+    assert compiled is not None
+    assert len(compiled) == 1
     await made.release()
     assert engine.pool is not pool, "dispose() replaces the pool"
+    assert len(compiled) == 0, "its keys hold the plugin's tables"
 
 
 def test_first_requests_in_several_threads_get_one_engine(tmp_path: Path) -> None:

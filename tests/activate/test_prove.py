@@ -15,7 +15,7 @@ import pytest
 from activate.broods import Brood, Hatch
 from hotbay.activate import Proof, loader, patches, prove, traces
 from hotbay.activate.owned import Owner
-from hotbay.activate.prove import watch
+from hotbay.activate.prove import Left, watch
 
 JOBS = """
     from logging import Handler as Alias
@@ -53,19 +53,19 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test keeps alive stays alive: no reason to wait for it."""
-    monkeypatch.setattr(prove, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(prove, "_COLLECTIONS", ((1, 0.0), (2, 0.0)))
 
 
 def end(shop: Brood, brought: traces.Brought | None = None) -> Proof:
     """What unloading does with the modules."""
     owner: Owner = shop.owner
     modules = dict(shop.modules)
-    watched, left = watch(modules), list(modules.values())
+    watched, left = watch(modules), Left(list(modules.values()), [shop])
     modules.clear()
     shop.modules.clear()
     loader.close_package(owner.private)
     proof = prove.prove(owner, watched, left, brought or traces.Brought(), None)
-    assert left == [], "the caller keeps nothing"
+    assert left == Left([], []), "the caller keeps nothing"
     return proof
 
 
@@ -174,18 +174,19 @@ def test_one_kind_of_undoing_that_fails_does_not_keep_the_others_from_it(
 def test_it_is_looked_for_several_times(shop: Brood, host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread lets go a moment later, and weak dictionaries need two turns."""
     turns: list[int] = []
+    monkeypatch.setattr(prove, "_COLLECTIONS", ((1, 0.0), (2, 0.0), (2, 0.0)))
     host.order = shop.jobs.Order
     real = gc.collect
 
-    def collect() -> int:
-        turns.append(1)
+    def collect(generation: int) -> int:
+        turns.append(generation)
         if len(turns) == 2:
             del host.order
-        return real()
+        return real(generation)
 
     monkeypatch.setattr(prove.gc, "collect", collect)
     assert end(shop) == Proof()
-    assert len(turns) == 2
+    assert turns == [1, 2]
 
 
 def test_holders_are_told_in_part(shop: Brood) -> None:

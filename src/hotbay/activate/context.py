@@ -82,6 +82,7 @@ class ConfinedDatabase:
             engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
+            engine.clear_compiled_cache()  # Its keys hold the plugin's tables and models.
 
 
 class PluginContext:

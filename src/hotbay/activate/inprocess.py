@@ -20,7 +20,7 @@ from hotbay.activate.bus import call
 from hotbay.activate.capabilities import Capabilities, discover
 from hotbay.activate.context import PluginContext
 from hotbay.activate.owned import Owner
-from hotbay.activate.prove import prove, watch
+from hotbay.activate.prove import Left, prove, watch
 from hotbay.activate.resources import Files, close, end
 from hotbay.activate.traces import Brought, Window, undo_signals
 from hotbay.errors import ActivationFailed
@@ -243,7 +243,7 @@ class InProcessGeneration:
         """Take back what it left in the process, drop every reference, collect, and look who is still alive."""
         self._close_window()
         modules = loader.modules(self.private)
-        watched, left = watch(modules), list(modules.values())
+        watched, left = watch(modules), Left(list(modules.values()), [self.app, self._mounted, self.capabilities])
         owner = Owner(self.plugin, self.private, self._image.folder, modules)
         loop = asyncio.get_running_loop()
         undone = [*undo_signals(owner, loop), *await end(owner)]

@@ -8,17 +8,19 @@ import logging
 import time
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from hotbay.activate import Proof, caches, holders, mappings, patches, traces
+from hotbay.activate import Proof, caches, holders, mappings, patches, remains, traces
 from hotbay.activate.owned import Owner
 from hotbay.activate.threads import giving_way
 
 log = logging.getLogger("hotbay.activate")
 Watched = dict[str, weakref.ref[Any]]
-# Seconds between collections: the loop gets its turn, as one may cost 10 ms.
-_PAUSES = (0.002, 0.002, 0.05, 0.25, 1.0, 0.0)
+# What is collected, and the seconds before the next time: the loop gets its turn, as a full one may cost 10 ms.
+_YOUNG, _ALL = 1, 2
+_COLLECTIONS = ((_YOUNG, 0.002), (_YOUNG, 0.002), (_ALL, 0.002), (_ALL, 0.05), (_ALL, 0.25), (_ALL, 1.0), (_ALL, 0.0))
 
 
 def watch(modules: Mapping[str, ModuleType]) -> Watched:
@@ -32,24 +34,40 @@ def watch(modules: Mapping[str, ModuleType]) -> Watched:
     return watched
 
 
-def prove(owner: Owner, watched: Watched, left: list[ModuleType], brought: traces.Brought, loop: Any) -> Proof:
-    """Take back, empty, collect, look. In a thread; `left` are the generation's modules, and is emptied."""
+@dataclass
+class Left:
+    """What a generation leaves: its modules, and what else led to its objects. Emptied by the proof."""
+
+    modules: list[ModuleType]
+    others: list[Any] = field(default_factory=list)
+
+    def gather(self) -> list[Any]:
+        """All that can be reached from here; before anything is taken apart, as that cuts the ways."""
+        roots = [*self.others, *(vars(module) for module in self.modules)]
+        self.others.clear()
+        return remains.gather(roots)
+
+
+def prove(owner: Owner, watched: Watched, left: Left, brought: traces.Brought, loop: Any) -> Proof:
+    """Take back, empty, collect, look. In a thread; `left` is emptied."""
     with giving_way():
-        undone = _take_back(owner, left, brought)
+        found = left.gather()
+        undone = _take_back(owner, left.modules, brought)
         unsure = tuple(traces.uncertain(brought))
         brought.forget()
-        _empty(left)
+        _empty(left.modules)
         caches.clear()
+        remains.let_go(found)
         if not _alive(watched):
             return Proof(undone=tuple(undone), left=unsure)
-        found = holders.find(owner, _strong(watched), loop)
-        for cache in found.caches:
+        who = holders.find(owner, _strong(watched), loop)
+        for cache in who.caches:
             undone.append(f"the cache of {cache.__module__}.{cache.__qualname__}")
             cache.cache_clear()
-        if found.caches:
-            found = _again(owner, watched, loop)
+        if who.caches:
+            who = _again(owner, watched, loop)
         alive = tuple(_strong(watched))
-        return Proof(alive, tuple(found.holders), tuple(undone), unsure)
+        return Proof(alive, tuple(who.holders), tuple(undone), unsure)
 
 
 def _take_back(owner: Owner, left: list[ModuleType], brought: traces.Brought) -> list[str]:
@@ -90,8 +108,8 @@ def _alive(watched: Watched) -> bool:
     Weak dictionaries let go of their keys only when the values have died: generic models need two turns. What a thread
     or the loop has just finished with is let go of a moment later.
     """
-    for pause in _PAUSES:
-        gc.collect()
+    for generation, pause in _COLLECTIONS:
+        gc.collect(generation)
         if all(reference() is None for reference in watched.values()):
             return False
         time.sleep(pause)

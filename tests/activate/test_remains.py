@@ -1,0 +1,167 @@
+"""What a generation left is found from its namespaces, and dies in a collection of the young."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hotbay.activate import remains
+from hotbay.activate.remains import gather, let_go
+
+
+class Node:
+    def __init__(self, **others: Any) -> None:
+        self.me = self  # Only the collector ends it.
+        self.others = others
+
+
+@pytest.fixture(autouse=True)
+def by_hand() -> Iterator[None]:
+    """A host that has started, and no collection of its own accord: what dies, dies of what the test does."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def old(thing: Any) -> Any:
+    """Through all generations, as everything is that lived for a while."""
+    gc.collect()
+    assert any(thing is item for item in gc.get_objects(generation=2))
+    return thing
+
+
+def test_everything_that_can_be_reached_is_gathered() -> None:
+    inner = Node()
+    outer = Node(inner=[inner])
+    found = {id(thing) for thing in gather([outer])}
+    assert {id(outer), id(outer.others), id(outer.others["inner"]), id(inner)} <= found
+
+
+def test_the_frozen_are_the_hosts_and_are_not_entered() -> None:
+    behind = Node()
+    host = Node(behind=behind)
+    gc.freeze()
+    fresh = Node(host=host)
+    found = {id(thing) for thing in gather([vars(fresh)])}
+    assert id(fresh.others) in found
+    assert id(host) not in found
+    assert id(behind) not in found
+
+
+def test_a_walk_that_goes_astray_gathers_nothing() -> None:
+    things = Node(many=[Node() for _ in range(50)])
+    assert gather([things], most=10) == []
+    assert len(gather([things], most=10**7)) > 50
+
+
+def test_old_garbage_dies_in_a_collection_of_the_young() -> None:
+    node = old(Node(inner=Node()))
+    gone = weakref.ref(node)
+    found = gather([vars(node)])
+    del node
+    gc.collect(1)
+    assert gone() is not None, "what is gathered is held"
+    let_go(found)
+    assert found == []
+    assert gone() is not None, "its cycle is left to the collector"
+    gc.collect(1)
+    assert gone() is None
+
+
+def test_without_it_the_old_need_a_full_collection() -> None:
+    node = old(Node())
+    gone = weakref.ref(node)
+    del node
+    gc.collect(1)
+    assert gone() is not None
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_is_in_use_stays_and_is_as_tracked_as_before() -> None:
+    node = old(Node(name="in use"))
+    let_go(gather([node]))
+    gc.collect(1)
+    assert node.others == {"name": "in use"}
+    assert gc.is_tracked(node)
+    assert gc.is_tracked(vars(node))
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_is_left_as_it_was(was_on: bool) -> None:
+    if was_on:
+        gc.enable()
+    let_go(gather([Node()]))
+    assert gc.isenabled() is was_on
+
+
+def test_without_the_interpreters_lock_nothing_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    node = old(Node())
+    gone = weakref.ref(node)
+    found = gather([node])
+    del node
+    let_go(found)
+    gc.collect(1)
+    assert gone() is not None
+    assert found == []
+    gc.collect()
+
+
+BUSY = """
+    import gc, sys, threading
+    from hotbay.activate.remains import gather, let_go
+
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(5, 2, 2)
+    tables = [dict() for _ in range(3000)]
+    over = threading.Event()
+
+    def write():
+        while not over.is_set():
+            for table in tables:
+                table["at"] = []
+                table.pop("at", None)
+                table["other"] = 1
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(60):
+        let_go(gather([tables]))
+    over.set()
+    for thread in threads:
+        thread.join()
+    print(len(tables))
+"""
+
+
+def test_others_may_write_to_what_is_moved() -> None:
+    """A dictionary that is tracked by its writer between the two calls would end the process: hence a process."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(BUSY)], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3000\n", "")
+
+
+def test_two_threads_may_let_go_of_the_same() -> None:
+    nodes = old([Node() for _ in range(500)])
+    threads = [threading.Thread(target=lambda: [let_go(gather([nodes])) for _ in range(5)]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(gc.is_tracked(node) for node in nodes)
+    assert remains._is_known()
