@@ -89,6 +89,22 @@ def test_its_own_registry_is_taken_apart_without_a_word(shop: Brood) -> None:
     assert list(shop.models.Base.registry.mappers) == []
 
 
+def test_statements_that_are_left_keep_no_class(shop: Brood, host: Any) -> None:
+    """One that was executed is in a cycle of its own, and waits for a full collection."""
+    statement = select(shop.models.Own)
+    with Session(host.engine) as session:
+        shop.models.Base.metadata.create_all(host.engine)
+        assert session.scalars(statement).all() == []
+    host.engine.clear_compiled_cache()
+    gone = weakref.ref(shop.models.Own)
+    undo(shop.owner, modules(shop))
+    for module in modules(shop):
+        vars(module).clear()
+    gc.collect()
+    assert gone() is None
+    assert statement is not None
+
+
 def test_listeners_that_die_meanwhile_are_no_matter(shop: Brood) -> None:
     """The collector calls SQLAlchemy's weak references back, and these delete from what is being searched."""
     for later in range(10, 60, 2):

@@ -313,7 +313,13 @@ def test_only_caches_of_libraries_may_be_emptied(shop: Brood, monkeypatch: pytes
     ]
     hosts = [of_the_host, cached("the_host", "/srv/host/site.py"), functools.lru_cache(shop.jobs.poll)]
     nodes = [host(), *libraries, *hosts, shop.jobs.Order]
-    assert Way(shop.owner, nodes, {}).caches() == libraries
+    found = Way(shop.owner, nodes, {}).caches()
+    assert [cache.name.split(".<locals>")[0].rpartition(".")[0] for cache in found] == [
+        "the cache of leaky",
+        "the cache of debian",
+        "the cache of json.made",
+    ]
+    assert [cache.empty for cache in found] == [library.cache_clear for library in libraries]
     lost = cached("leaky", "/env/lib/site-packages/leaky.py")
     monkeypatch.delitem(sys.modules, "leaky")
     assert Way(shop.owner, [lost], {}).caches() == []

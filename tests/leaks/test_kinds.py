@@ -27,7 +27,7 @@ from hotbay.frameworks import FrameworkHost
 from plugs import context, image, package
 
 PLUGINS = Path(__file__).parent / "plugins"
-GONE = ("abc_registration", "context_variable", "typing_cache")
+GONE = ("abc_registration", "context_variable", "host_engine", "typing_cache")
 OTHERS = ("excepthook", "library_filter")
 UNDONE = {
     "timer": ["the timer 'remind'"],
@@ -59,6 +59,7 @@ UNDONE = {
     "sqlalchemy_model": ["the model Note in a registry of the host's"],
     "sqlalchemy_backref": ["the model Comment in a registry of the host's"],
     "pluggy_registration": ["Hooks in pluggy's 'the_host'", "leak.plugin in pluggy's 'the_host'"],
+    "hidden_engine": ["the statements that an engine compiled"],
     "library_cache": ["the cache of leaky_library.describe"],
     "sys_path": [
         "'{image}/backend' in sys.path",
@@ -127,6 +128,7 @@ def the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for thing in the_host.FILES:
         thing.close()
     the_host.ENGINE.dispose()
+    the_host.STATE.engine.dispose()
     the_host.Base.registry.dispose()
     for name in ("the_host", "leaky_library"):
         sys.modules.pop(name, None)

@@ -7,6 +7,7 @@ import functools
 import logging
 import threading
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import pluggy
@@ -22,6 +23,7 @@ CURRENT: ContextVar[Any] = ContextVar("CURRENT", default=None)
 HOOKS = pluggy.PluginManager("the_host")
 LOG = logging.getLogger("the_host")
 ENGINE = create_engine("sqlite://")
+STATE = SimpleNamespace(engine=create_engine("sqlite://"))
 on = pluggy.HookspecMarker("the_host")
 
 

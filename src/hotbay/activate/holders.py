@@ -21,6 +21,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from hotbay.activate import Holder
+from hotbay.activate.caches import Cache
 from hotbay.activate.loader import PREFIX
 from hotbay.activate.owned import Owner
 from hotbay.activate.paths import AtExit, Standing, Way, describe, public
@@ -34,10 +35,10 @@ _REFERRERS = 50
 
 @dataclass
 class Found:
-    """The holders, and caches of libraries that are among them: those may be emptied."""
+    """The holders, and caches that are among them and may be emptied."""
 
     holders: list[Holder] = field(default_factory=list)
-    caches: list[Any] = field(default_factory=list)
+    caches: list[Cache] = field(default_factory=list)
 
 
 def find(

@@ -12,6 +12,7 @@ from sqlalchemy.event import registry as listeners
 from sqlalchemy.orm import Mapper, RelationshipProperty, registry
 
 from hotbay.activate.owned import Owner
+from hotbay.activate.statements import forget
 
 
 def own_classes(modules: Iterable[ModuleType]) -> list[type]:
@@ -33,10 +34,16 @@ def undo(owner: Owner, modules: list[ModuleType]) -> list[str]:
     classes = own_classes(modules)
     own = {id(item): item for cls in classes if isinstance(item := vars(cls).get("registry"), registry)}
     found += [f"the model {cls.__name__} in a registry of the host's" for cls in classes if _unmap(cls, own)]
+    forget(mentioned for cls in classes for mentioned in _mentioned(cls))
     for item in own.values():
         _dispose(item)
         time.sleep(0)
     return found
+
+
+def _mentioned(cls: type) -> Iterator[object]:
+    """What statements mention of a model."""
+    yield from (thing for name in ("__mapper__", "__table__") if (thing := vars(cls).get(name)) is not None)
 
 
 def _dispose(own: registry) -> None:
@@ -44,7 +51,12 @@ def _dispose(own: registry) -> None:
     for other in own._dependencies:
         other._dependents.discard(own)
     own._dependents.clear()
+    mappers = list(own.mappers)
     own.dispose()
+    # A statement that was executed is in a cycle with its memory, and holds the mapper: emptied, that ends with it, and
+    # the classes need not wait for a full collection.
+    for mapper in mappers:
+        vars(mapper).clear()
 
 
 class _Key(listeners._EventKey[Any]):

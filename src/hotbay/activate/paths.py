@@ -18,6 +18,7 @@ from types import CellType, CoroutineType, FrameType, FunctionType, MethodType, 
 from typing import Any, cast
 
 from hotbay.activate import Holder
+from hotbay.activate.caches import Cache, emptiable
 from hotbay.activate.owned import Owner
 
 _LONGEST = 16
@@ -81,9 +82,9 @@ class Way:
         file, line = self._place()
         return Holder(public(self.owner, name), self._kind(), self._expression(), file, line, tuple(chain))
 
-    def caches(self) -> list[Any]:
-        """The `lru_cache`s of libraries on the way. The host's own are its own: they may hold what must not change."""
-        return [node for node in self.nodes if isinstance(node, _CACHE) and _is_library(node)]
+    def caches(self) -> list[Cache]:
+        """Those on the way that may be emptied."""
+        return [cache for node in self.nodes if (cache := emptiable(node)) is not None]
 
     def _kind(self) -> str:
         for node in self.nodes:
@@ -233,10 +234,3 @@ def _key(space: dict[Any, Any], child: Any) -> str:
 def _short(key: Any) -> str:
     text = repr(key) if type(key) in (str, int, bytes) else type(key).__qualname__
     return text if len(text) <= _WORDS else text[:_WORDS] + "…"
-
-
-def _is_library(function: Any) -> bool:
-    module = sys.modules.get(getattr(function, "__module__", "") or "")
-    file = str(getattr(module, "__file__", "") or "")
-    top = module.__name__.partition(".")[0] if module is not None else ""
-    return top in sys.stdlib_module_names or "/site-packages/" in file or "/dist-packages/" in file

@@ -61,9 +61,9 @@ def prove(owner: Owner, watched: Watched, left: Left, brought: traces.Brought, l
         if not _alive(watched):
             return Proof(undone=tuple(undone), left=unsure)
         who = holders.find(owner, _strong(watched), loop)
-        for cache in who.caches:
-            undone.append(f"the cache of {cache.__module__}.{cache.__qualname__}")
-            cache.cache_clear()
+        for cache in dict.fromkeys(who.caches):
+            undone.append(cache.name)
+            cache.empty()
         if who.caches:
             who = _again(owner, watched, loop)
         alive = tuple(_strong(watched))

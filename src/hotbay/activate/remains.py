@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, cycle
+from types import ModuleType
 from typing import Any
 
 # More than this is not one plugin: the walk went astray in a host that is not frozen.
@@ -36,6 +37,8 @@ def gather(roots: Iterable[object], most: int = MOST) -> list[Any]:
     found: dict[int, Any] = {}
     edge = list(roots)
     while edge:
+        # Never what the state of a module in C refers to: see `holders._referents`.
+        edge = [vars(thing) if issubclass(type(thing), ModuleType) else thing for thing in edge]
         fresh = {id(thing): thing for thing in gc.get_referents(*edge) if id(thing) in ours and id(thing) not in found}
         found |= fresh
         if len(found) > most:
