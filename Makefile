@@ -42,12 +42,16 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# What starts servers and browsers has the machine for itself; the rest shares it.
+# What starts servers and browsers has the machine for itself; the rest shares it. In CI, on a machine that others use too, a
+# test of these may be tried once more; it is listed then, and wants to be looked at.
 ALONE := tests/system tests/browser tests/benchmarks
+AGAIN := $(if $(CI),--reruns 1 -rR)
 
 unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest $(ALONE)
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest $(AGAIN) $(ALONE) || failed=1; \
+	exit $$failed
 
 # The tests of the console drive a real browser; those of the compiler attack it in each of its cells.
 /usr/bin/chromium: PACKAGE = chromium
