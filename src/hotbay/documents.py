@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.activate import Generation
+from hotbay.activate.threads import quietly
 from hotbay.presence import lives
 
 _DELAY_SECONDS = 1.0
@@ -52,7 +53,7 @@ class Documents:
         await asyncio.sleep(delay)
         for image, generation in loaded.items():
             if not self.has(image) and generation.app is not None:
-                await asyncio.to_thread(self._make, image, generation)
+                await quietly(self._make, image, generation)
 
     def unused(self, used: set[str]) -> list[Path]:
         """Documents of images that are not used any more, and those that a killed process had half written."""

@@ -39,6 +39,16 @@ def giving_way() -> Iterator[None]:
                 sys.setswitchinterval(_usual)
 
 
+async def quietly(function: Callable[..., T], *args: Any) -> T:
+    """`asyncio.to_thread` for what computes for more than some milliseconds and is not urgent."""
+
+    def work() -> T:
+        with giving_way():
+            return function(*args)
+
+    return await asyncio.to_thread(work)
+
+
 async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
     """Run a function in a daemon thread of its own: one that hangs neither blocks others nor the worker's end.
 
