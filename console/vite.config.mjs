@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { manifest } from "./tools/manifest.mjs";
 import { names, shared, SHARED } from "./tools/shared.mjs";
+import { worn } from "./tools/worn.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -22,7 +23,7 @@ export default defineConfig({
     },
   },
   define: { "process.env.NODE_ENV": '"production"' },
-  plugins: [shared(), manifest({ out: resolve(here, process.env.HOTBAY_STATIC ?? "../src/hotbay/console/static") })],
+  plugins: [shared(), worn(), manifest({ out: resolve(here, process.env.HOTBAY_STATIC ?? "../src/hotbay/console/static") })],
   build: {
     target: "es2022",
     outDir: process.env.HOTBAY_STATIC ?? "../src/hotbay/console/static",

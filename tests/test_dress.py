@@ -18,6 +18,7 @@ from engine_host import die, elsewhere, opened, run
 from hotbay import dress
 from hotbay.errors import HotbayError, InvalidPackage
 from hotbay.frontend.assets import Assets
+from hotbay.heal import restore_rows
 from hotbay.model import Kind
 from hotbay.package import pack
 from hotbay.steps import STEPS
@@ -59,6 +60,34 @@ async def test_the_row_says_what_is_shown_and_the_files_are_there(host: Front) -
     await host.bring("1.0.0", "one")
     assert host.assets.of("shop") == [host.digest]
     assert dress.damaged(host.engine.host.settings, host.engine.host.store.get_live("shop")) == ""
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_row_that_is_restored_shows_what_it_showed(host: Front, lost: bool) -> None:
+    await host.bring("1.0.0", "one")
+    store, settings = host.engine.host.store, host.engine.host.settings
+    before, digest = store.get_live("shop"), host.digest
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE hotbay_live SET extra = '{'")
+    if lost:
+        host.assets.remove("shop", digest)
+    assert host.digest == ""
+    assert restore_rows(store, settings) == ["shop"]
+    assert store.get_live("shop") == before
+    assert dress.damaged(settings, before) == ""
+
+
+async def test_a_row_comes_back_without_pages_that_do_not_compile(
+    host: Front, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await host.bring("1.0.0", "one")
+    store, settings = host.engine.host.store, host.engine.host.settings
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE hotbay_live SET extra = '{'")
+    monkeypatch.setenv("HOTBAY_ESBUILD", "/nonexistent/esbuild")
+    assert restore_rows(store, settings) == ["shop"]
+    assert (store.get_live("shop").problem, host.digest) == ("", "")
+    assert "could not be compiled anew" in caplog.text
 
 
 async def test_what_was_left_stays_for_open_tabs_and_comes_back_with_a_rollback(host: Front) -> None:

@@ -76,9 +76,10 @@ function watchRegistry() {
     ["snapshot"],
     (_, text) => {
       const data = JSON.parse(text) as Registry;
+      // The others first: they paint while this tab does.
+      tell({ kind: "snapshot", data });
       become("live");
       take(data);
-      tell({ kind: "snapshot", data });
     },
     // Once it is known that nobody answers, only an answer changes that.
     () => state !== "offline" && become("polling"),

@@ -3,7 +3,7 @@ import { MantineProvider } from "@mantine/core";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
-import "@mantine/core/styles.layer.css";
+import "virtual:mantine.css";
 import "./styles/console.css";
 import { boot } from "../sdk/boot";
 import { start } from "../sdk/stream";

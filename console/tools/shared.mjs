@@ -1,5 +1,6 @@
 // Entries for the modules that plugins may import by their bare names.
 import { createRequire } from "node:module";
+import { ROUTER } from "./router.mjs";
 
 const require = createRequire(import.meta.url);
 const COMMONJS = ["react", "react/jsx-runtime", "react-dom", "react-dom/client"];
@@ -25,6 +26,7 @@ export function shared() {
     load(id) {
       if (!id.startsWith("\0shared:")) return null;
       const name = id.slice("\0shared:".length);
+      if (name === "react-router") return `export { ${ROUTER.join(", ")} } from "react-router";`;
       return COMMONJS.includes(name) ? namedExports(name) : `export * from ${JSON.stringify(name)};`;
     },
   };

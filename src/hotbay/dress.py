@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from hotbay.bench import Bench, Record
 from hotbay.errors import HotbayError, OperationFailed
-from hotbay.frontend import Bundle, Toolchain, build
 from hotbay.frontend.assets import Assets
+from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
 from hotbay.model import Live
 from hotbay.settings import Settings
-from hotbay_sdk.manifest import Manifest, parse
+from hotbay_sdk.manifest import parse
 
-FRONTEND = "frontend"
+__all__ = ["FRONTEND", "Compile", "bundle_of", "damaged", "in_use", "make", "mend", "settle"]
 
 
 class Compile:
@@ -42,24 +40,6 @@ class Compile:
         for plugin, digest in list(assets.stray(in_use(bench.store.all_live().values()))):
             if plugin == bench.plugin:
                 assets.remove(plugin, digest)
-
-
-def make(settings: Settings, package: Path, manifest: Manifest) -> Bundle:
-    """Compile a package's frontend into the assets; safe to repeat. Raises as `build` does."""
-    settings.staging.mkdir(parents=True, exist_ok=True)
-    # Staged, as whatever a killed process may leave: it is swept with the rest.
-    with build(package, manifest, Toolchain.installed(), settings.staging) as (bundle, files):
-        Assets(settings.assets).adopt(files, manifest.id, bundle.digest)
-    return bundle
-
-
-def bundle_of(row: Live) -> Bundle | None:
-    """What a plugin shows; None when it shows nothing, or when the row does not say it any more."""
-    found: Any = row.extra.get(FRONTEND)
-    try:
-        return Bundle.from_json(found) if found else None
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def in_use(rows: Iterable[Live]) -> frozenset[tuple[str, str]]:

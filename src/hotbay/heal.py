@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hotbay import store
 from hotbay.errors import HotbayError
 from hotbay.folder import copy_tree
 from hotbay.folders import Folders
+from hotbay.frontend import has_frontend
+from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
 from hotbay.model import Contributions, Live, State
 from hotbay.package import read_manifest
@@ -26,7 +29,7 @@ from hotbay.settings import Settings
 from hotbay.source import LocalSource
 from hotbay.store import UNREADABLE, Store
 from hotbay.verify import AllowUnsigned, verify, verify_folder
-from hotbay_sdk.manifest import dump
+from hotbay_sdk.manifest import Manifest, dump
 
 log = logging.getLogger("hotbay.heal")
 
@@ -131,11 +134,24 @@ def _restore_row(registry: Store, settings: Settings, row: Live) -> bool:
     # The folder's name is what an administrator wanted, where the row does not say it.
     wanted = Folders(settings.plugins).scan().get(row.plugin)
     state = row.state if wanted is None else State.ACTIVE if wanted.active else State.INACTIVE
-    whole = replace(row, manifest=dump(manifest), contributions=contributions, state=state, problem="")
+    extra = row.extra | _shown(settings, row, manifest)
+    whole = replace(row, manifest=dump(manifest), contributions=contributions, state=state, extra=extra, problem="")
     with registry.write() as connection:
         store.repair_live(connection, replace(whole, grants=row.grants or manifest.permissions))
     log.warning("the row of %s %s was not readable; it was written anew", row.plugin, row.version)
     return True
+
+
+def _shown(settings: Settings, row: Live, manifest: Manifest) -> dict[str, Any]:
+    """What a row says of its pages in browsers, compiled anew if it says nothing any more. Without them it serves."""
+    image = Images(settings.images).path(row.image)
+    if not settings.frontends or bundle_of(row) is not None or not has_frontend(image):
+        return {}
+    try:
+        return {FRONTEND: make(settings, image, manifest).to_json()}
+    except HotbayError as error:
+        log.error("the pages of %s %s could not be compiled anew: %s", row.plugin, row.version, error)
+        return {}
 
 
 def restore_folders(registry: Store, settings: Settings) -> list[str]:

@@ -230,7 +230,7 @@ async def test_a_slow_listener_gets_a_fresh_snapshot_instead_of_a_backlog(tmp_pa
         stream = feed.subscribe()
         assert await anext(stream) == "retry: 1000\n\n"
         assert (await anext(stream)).startswith("id: ")
-        for number in range(events._QUEUE * 3):
+        for number in range(events._QUEUE * 3 + 5):
             feed._tell(Progress(number + 1, "install", "notes", "", "running", 0, 1))
         assert (await anext(stream)).startswith("id: ")
         later = await anext(stream)
@@ -241,6 +241,28 @@ async def test_a_slow_listener_gets_a_fresh_snapshot_instead_of_a_backlog(tmp_pa
     finally:
         feed.stop()
         hotbay.store.close()
+
+
+async def test_pages_are_told_before_administrators_details_are_read(tmp_path: Path) -> None:
+    """Reading all details and the journal takes ten times as long as what a visitor's page needs."""
+    hotbay = Hotbay(object(), home=tmp_path)
+    feed = Feed(hotbay)
+    visitor, administrator, order = Subscriber(whole=False), Subscriber(), []
+    feed.snapshot = lambda: order.append(visitor.queue.qsize()) or Snapshot("e", 1, "all")  # type: ignore
+    feed._subscribers |= {administrator, visitor}
+    await feed._look()
+    assert order == [1]
+    assert (visitor.queue.get_nowait().text, administrator.queue.get_nowait().text) == ("", "all")  # type: ignore
+    hotbay.store.close()
+
+
+async def test_visitors_alone_cost_no_reading_of_details(tmp_path: Path) -> None:
+    hotbay = Hotbay(object(), home=tmp_path)
+    feed = Feed(hotbay)
+    feed.snapshot = lambda: 1 / 0  # type: ignore
+    feed._subscribers.add(Subscriber(whole=False))
+    await feed._look()
+    hotbay.store.close()
 
 
 def test_an_overflow_drops_the_backlog() -> None:

@@ -1,6 +1,6 @@
 // The page inside of a frame: it asks the console for a channel, and shows the one contribution that it is told of.
 import "../app/secure";
-import "@mantine/core/styles.layer.css";
+import "virtual:mantine.css";
 import "../styles/console.css";
 import { createRoot } from "react-dom/client";
 import { install } from "../../sdk/doors";
@@ -8,8 +8,7 @@ import { type FromFrame, HELLO, type Init, type ToFrame } from "../../sdk/frame/
 import { keep, watchKept } from "../../sdk/hot";
 import { load } from "../../sdk/modules";
 import { followParent, hear } from "../../sdk/stream";
-import { addMessages, setLanguage } from "../../sdk/words";
-import { GERMAN } from "../words/de";
+import { addMessages, provide, setLanguage } from "../../sdk/words";
 import { announceForms } from "./forms";
 import { FrameApp } from "./FrameApp";
 import { watchSize } from "./measure";
@@ -71,10 +70,10 @@ async function begin(init: Init, port: MessagePort) {
   borrow(say);
   passOn(say);
   announceForms();
-  addMessages({ de: GERMAN });
   addMessages(init.plugin.contributions.messages ?? {});
   outside.change({ look: init.look, place: init.place });
   setLanguage(init.look.language);
+  await provide("de", async () => (await import("../words/de")).GERMAN);
   for (const [key, value] of init.kept) keep(init.plugin.id, key, value);
   hear({ kind: "snapshot", data: init.registry });
   listen(port);

@@ -81,7 +81,8 @@ class View(Protocol):
 class Subscriber:
     """One listener. What it does not fetch in time is dropped; it gets a fresh snapshot instead."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool = True) -> None:
+        self.whole = whole  # Takes what administrators see; the others read what they may see themselves.
         self.queue: asyncio.Queue[Snapshot | str] = asyncio.Queue(_QUEUE)
         self.behind = False
 
@@ -107,6 +108,7 @@ class Feed:
         self._leaving: Callable[[], bool] = lambda: False
         self._subscribers: set[Subscriber] = set()
         self._latest: Snapshot | None = None
+        self._told = 0.0
         self._ladder = Ladder()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -165,31 +167,39 @@ class Feed:
             await self._wake.wait()
             self._wake.clear()
             while self._subscribers and not self._ended.is_set():
-                began = time.monotonic()
                 try:
                     await self._look()
                 except Exception:
                     log.exception("the registry could not be read for the live events; trying again")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
-                    # However often the table changes, the registry is not read more often than this; the first change
-                    # after a pause is told at once, because somebody looks at a page.
-                    await asyncio.sleep(began + _PAUSE_SECONDS - time.monotonic())
+                    # However often the table changes, it is not told more often than this; the first change after a
+                    # pause is told at once, because somebody looks at a page.
+                    await asyncio.sleep(self._told + _PAUSE_SECONDS - time.monotonic())
                 self._wake.clear()
             self._ladder.forget()
 
     async def _look(self) -> None:
+        # What pages show comes first: somebody waits for the menu entry, nobody for the next line of the journal.
+        mark = Snapshot(*await asyncio.to_thread(self.hotbay.store.rev), text="")
+        if mark.newer_than(self._latest):
+            await self._tell_registry(mark)
         reading = await asyncio.to_thread(read_progress, self.hotbay.store, self._ladder.since())
         for progress in self._ladder.news(reading):
             self._broadcast(progress_event(progress))
-        if await asyncio.to_thread(self.hotbay.store.rev) != self._seen():
-            snapshot = await asyncio.to_thread(self.snapshot)
-            if snapshot.newer_than(self._latest):
-                self._latest = snapshot
-                self._broadcast(snapshot)
 
-    def _seen(self) -> tuple[str, int] | None:
-        return None if self._latest is None else (self._latest.epoch, self._latest.rev)
+    async def _tell_registry(self, mark: Snapshot) -> None:
+        """Browsers' pages before administrators' details, which take longer to read."""
+        self._told = time.monotonic()
+        for subscriber in self._subscribers:
+            if not subscriber.whole:
+                subscriber.offer(mark)
+        if any(subscriber.whole for subscriber in self._subscribers):
+            mark = await asyncio.to_thread(self.snapshot)
+            for subscriber in self._subscribers:
+                if subscriber.whole:
+                    subscriber.offer(mark)
+        self._latest = mark
 
     def snapshot(self) -> Snapshot:
         """The registry now. Reads the database; the rows may be newer than the revision, never older."""
@@ -207,7 +217,7 @@ class Feed:
 
         Without a view it sees what administrators see.
         """
-        subscriber = Subscriber()
+        subscriber = Subscriber(whole=view is None)
         self._subscribers.add(subscriber)
         self._wake.set()
         try:
