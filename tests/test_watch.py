@@ -249,6 +249,17 @@ def test_a_refused_folder_is_tried_again_under_its_other_name(
     assert looks(registrar, 5) == []
 
 
+def test_a_refused_folder_that_is_deleted_is_forgotten(engine: Engine, registrar: Registrar, plugins: Path) -> None:
+    write_tree(plugins / "shop", {"metadata.json": '{"id": "shop"}'})
+    looks(registrar, 5)
+    assert engine.host.store.all_refusals()
+    before = engine.host.store.rev()
+    shutil.rmtree(plugins / "shop")
+    looks(registrar, 2)
+    assert engine.host.store.all_refusals() == {}
+    assert engine.host.store.rev() > before, "who shows it must hear of it"
+
+
 def test_a_manifest_that_can_not_be_read_is_refused_and_stops_no_other(
     engine: Engine, registrar: Registrar, plugins: Path
 ) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,7 @@ class Registrar:
             log.error("%s is empty: it was lost, not emptied; nothing is uninstalled", self.applier.folders.root)
             return []
         refused = self.applier.store.all_refusals()
+        self._forget(plugin for plugin in refused if plugin not in folders and plugin not in rows)
         wishes = (self._wish(item, rows.get(item.plugin), refused.get(item.plugin)) for item in folders.values())
         wanted = [request for request in wishes if request is not None]
         return wanted + [Request(Kind.UNINSTALL, plugin, force=True) for plugin in rows if plugin not in folders]
@@ -148,9 +149,14 @@ class Registrar:
 
     def forgive(self) -> None:
         """Give every refused folder another try: what it lacked (a package, a table) may be there since the restart."""
-        with self.applier.store.write() as connection:
-            for plugin in self.applier.store.all_refusals():
-                store.clear_refusal(connection, plugin)
+        self._forget(self.applier.store.all_refusals())
+
+    def _forget(self, refused: Iterable[str]) -> None:
+        """Take refusals back: whoever shows them hears of it."""
+        if plugins := list(refused):
+            with self.applier.store.write() as connection:
+                for plugin in plugins:
+                    store.clear_refusal(connection, plugin)
 
     def _refuse(self, plugin: str, content: str, problem: str) -> None:
         with self.applier.store.write() as connection:

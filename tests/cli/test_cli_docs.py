@@ -21,7 +21,8 @@ COMMON = TEXT.partition("## Options of all commands")[2].partition("\n## ")[0]
 def names(command: click.Command) -> list[str]:
     """All spellings of the options of a command, or of a group's commands."""
     inside = command.commands.values() if isinstance(command, click.Group) and command is not commands else ()
-    own = [name for param in command.params if isinstance(param, click.Option) for name in param.opts]
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    own = [name for param in options for name in (*param.opts, *param.secondary_opts)]
     return [*own, *(name for inner in inside for name in names(inner))]
 
 

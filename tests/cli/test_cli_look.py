@@ -31,6 +31,46 @@ def test_list_tells_what_is_and_what_could_be(terminal: Terminal) -> None:
     assert [line.split()[1:3] for line in lines[4:]] == [["1.10.0", "Shop"], ["1.9.0", "installed"], ["1.0.0", "Shop"]]
 
 
+@pytest.mark.parametrize(
+    ("options", "fits"),
+    [
+        ((), {"desk", "mail", "shop"}),
+        (("--search", "SENDS letters"), {"mail"}),
+        (("--search", "sends nothing"), set()),
+        (("--category", "support"), {"desk", "mail"}),
+        (("--free",), {"desk", "mail"}),
+        (("--paid",), {"shop"}),
+        (("--runtime", "isolated"), {"desk"}),
+        (("--runtime", "inprocess"), {"mail", "shop"}),
+        (("--not-installed",), {"desk", "shop"}),
+        (("--category", "Support", "--not-installed", "--free"), {"desk"}),
+    ],
+)
+def test_the_filters_of_the_marketplace(shelf: Terminal, options: tuple[str, ...], fits: set[str]) -> None:
+    found = shelf.json("list", *options)
+    assert {row["id"] for row in found["available"]} == fits
+    assert {row["id"] for row in found["installed"]} == fits & {"mail"}
+    assert set(shelf.json("list", "--available", *options)).isdisjoint({"installed"})
+
+
+@pytest.fixture
+def shelf(terminal: Terminal) -> Terminal:
+    """Three plugins are offered, one of them is installed."""
+    terminal.offer("mail", category="Support", description="Sends letters.")
+    terminal.offer("desk", category="support", backend={"runtime": "isolated"})
+    terminal.offer("shop", category="sales", price=20)
+    terminal.run("install", "mail")
+    return terminal
+
+
+def test_what_is_offered_says_by_what_it_was_chosen(shelf: Terminal) -> None:
+    (desk,) = shelf.json("list", "--available", "--runtime", "isolated")["available"]
+    assert {name: desk[name] for name in ("category", "price", "runtime")} == {
+        "category": "support", "price": 0, "runtime": "isolated",
+    }  # fmt: skip
+    assert "No offered plugin fits." in shelf.run("list", "--search", "nothing").stdout
+
+
 def test_a_repository_that_is_down_hides_nothing_that_is_installed(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hotbay.cli.choose import Choice, choosing
 from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
 from hotbay.cli.words import moment, pairs, seconds, size, table
 from hotbay.errors import HotbayError, NotFound
@@ -23,8 +24,9 @@ Entry = dict[str, Any]
 @click.command("list", cls=Verb)
 @click.option("--installed", is_flag=True, help="Only what is installed.")
 @click.option("--available", is_flag=True, help="Only what the source offers.")
+@choosing
 @pass_shell
-def list_(shell: Shell, /, installed: bool, available: bool) -> None:
+def list_(shell: Shell, /, installed: bool, available: bool, choice: Choice) -> None:
     """List the plugins that are installed, and those that can be."""
     from hotbay.confirmations import all_confirmations
     from hotbay.leaks import all_leaks, marked
@@ -34,10 +36,13 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     source = _source(settings)
     offers, problem = _offers(source, strict=available and not installed)
     with shell.registry() as store:
-        leaks, waiting = all_leaks(store), all_confirmations(store)
+        leaks, waiting, live = all_leaks(store), all_confirmations(store), store.all_live()
+        chosen = choice.of(offers, live)
+        offers = [offer for offer in offers if offer.id in chosen]
         rows = [
             _entry(row, offers) | {"leak": leaks.get(row.plugin), "confirmation": _shown(waiting.get(row.plugin))}
-            for row in store.all_live().values()
+            for row in live.values()
+            if row.plugin in chosen
         ]
         safe = any(status.safe_mode for status in Workers(settings.run).statuses())
         document: Entry = {"source": source.name, "source_problem": problem, "safe_mode": safe}
@@ -55,7 +60,7 @@ def list_(shell: Shell, /, installed: bool, available: bool) -> None:
     for item in (waiting[row["id"]] for row in rows if row["id"] in waiting):
         if item.state.open:
             shell.note(f"{item.plugin} {item.text()}")
-    shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}))
+    shell.put(document, lambda: _print_list(document, {row["id"]: row["version"] for row in rows}, choice))
 
 
 def _shown(item: Confirmation | None) -> Entry | None:
@@ -104,15 +109,17 @@ def _entry(row: Live, offers: list[Offer]) -> Entry:
 def _offer(offer: Offer) -> Entry:
     name = str(offer.manifest.get("name", offer.id))
     text = str(offer.manifest.get("description", ""))
+    about = {name: offer.manifest.get(name) for name in ("category", "price", "author")}
+    about["runtime"] = (offer.manifest.get("backend") or {}).get("runtime") or "inprocess"
     rest = {"sha256": offer.sha256, "size": offer.size, "location": offer.location}
-    return {"id": offer.id, "name": name, "version": offer.version, "description": text} | rest
+    return {"id": offer.id, "name": name, "version": offer.version, "description": text} | about | rest
 
 
 def _refusal(item: Entry) -> Entry:
     return {"id": item["plugin"], "problem": item["problem"], "at": item["at"]}
 
 
-def _print_list(document: Entry, there: dict[str, str]) -> None:
+def _print_list(document: Entry, there: dict[str, str], choice: Choice) -> None:
     rows = [
         (row["id"], row["version"], row["state"], row["upgrade"] or "-", row["name"], _first_line(row["problem"]))
         for row in document.get("installed", ())
@@ -120,19 +127,19 @@ def _print_list(document: Entry, there: dict[str, str]) -> None:
     if rows:
         table(("INSTALLED", "VERSION", "STATE", "UPGRADE", "NAME", "PROBLEM"), rows)
     elif "installed" in document:
-        click.echo("No plugin is installed.")
+        click.echo("No plugin is installed." if choice == Choice() else "No installed plugin fits.")
     if refused := [(item["id"], _first_line(item["problem"])) for item in document.get("refused", ())]:
         click.echo()
         table(("REFUSED FOLDER", "PROBLEM"), refused)
     if "available" in document:
-        _print_available(document["available"], there, gap="installed" in document)
+        if "installed" in document:
+            click.echo()
+        _print_available(document["available"], there, choice)
 
 
-def _print_available(offers: list[Entry], there: dict[str, str], *, gap: bool) -> None:
-    if gap:
-        click.echo()
+def _print_available(offers: list[Entry], there: dict[str, str], choice: Choice) -> None:
     if not offers:
-        click.echo("The source offers no packages.")
+        click.echo("The source offers no packages." if choice == Choice() else "No offered plugin fits.")
         return
     mark = dict.fromkeys(there.items(), "installed")
     rows = [(one["id"], one["version"], mark.get((one["id"], one["version"]), ""), one["name"]) for one in offers]

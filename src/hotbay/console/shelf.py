@@ -106,8 +106,12 @@ def addons(hotbay: Hotbay) -> tuple[list[Addon], list[dict[str, Any]]]:
             problems += [problem.to_json() for problem in source.problems()]
     except HotbayError as error:
         problems.append(error.to_json())
-    live = hotbay.store.all_live()
-    return [_addon(plugin, offers, live) for plugin in sorted({*live, *(offer.id for offer in offers)})], problems
+    return joined(offers, hotbay.store.all_live()), problems
+
+
+def joined(offers: Sequence[Offer], live: Mapping[str, Live]) -> list[Addon]:
+    """Offers (the highest version of each plugin first) and live rows, plugin by plugin."""
+    return [_addon(plugin, offers, live) for plugin in sorted({*live, *(offer.id for offer in offers)})]
 
 
 def addon(hotbay: Hotbay, plugin: str) -> Addon:
