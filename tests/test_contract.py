@@ -203,10 +203,17 @@ def test_the_next_version_may_mend_a_script_that_never_ran(host: OfflineHost, pa
 def test_what_is_owed_is_forgotten_with_the_version(host: OfflineHost, packages: Path, kind: Kind) -> None:
     doubled(host, packages)
     run(host, kind, accept_loss=True)
-    assert (kind is Kind.DEACTIVATE) or all_owed(host.store) == {}
+    if kind is Kind.DEACTIVATE:
+        run(host, Kind.ACTIVATE)
+        assert all_owed(host.store).keys() == {"shop"}, "the same tables are there: they are still to be narrowed"
+        mend_doubles(host)
+    else:
+        assert all_owed(host.store) == {}
     there = query(host, "SELECT count(*) FROM sqlite_master WHERE name = 'shop_items'")
     assert there == ([(0,)] if kind is Kind.UNINSTALL else [(1,)])
     host.applier.recover_at_start()
+    assert all_owed(host.store) == {}
+    assert (contracted(host).get(2) is not None) == (kind is Kind.DEACTIVATE)
 
 
 def test_tables_that_were_kept_are_brought_to_their_end(host: OfflineHost, packages: Path) -> None:
@@ -237,6 +244,29 @@ def test_a_rollback_takes_the_rows_back(host: OfflineHost) -> None:
     after = state(host)
     assert (after["tables"], after["ledger"]) == (before["tables"], before["ledger"])
     assert contracted(host) == {1: None}
+
+
+def test_an_older_version_is_not_brought_onto_what_was_narrowed(host: OfflineHost, packages: Path) -> None:
+    run(host, Kind.UPGRADE)
+    before = seen(host)
+    with pytest.raises(Refused, match=r"shop 1\.0\.0 can't live with the tables of 2\.0\.0") as caught:
+        run(host, Kind.UPGRADE, version="1.0.0", force=True)
+    assert {problem.code for problem in caught.value.problems} == {"drops-column"}
+    assert "hotbay rollback shop --version 1.0.0" in caught.value.mend
+    assert seen(host) == before
+    shop(packages, "1.9.0", migrations=SPLIT)
+    run(host, Kind.UPGRADE, version="1.9.0", force=True)
+    assert host.store.get_live("shop").version == "1.9.0", "older, but it knows the narrow tables"
+
+
+def test_nor_onto_narrow_tables_that_were_kept(host: OfflineHost, packages: Path) -> None:
+    run(host, Kind.UPGRADE)
+    run(host, Kind.UNINSTALL, data=DataPolicy.KEEP)
+    with pytest.raises(Refused, match="0002_title narrowed them"):
+        run(host, Kind.INSTALL, version="1.0.0")
+    shop(packages, "3.0.0", migrations={"0001_initial.up": ITEMS + ROW, "0003_later.up": "CREATE TABLE shop_x (x);"})
+    run(host, Kind.INSTALL, version="3.0.0")
+    assert columns(host) == ["id", "title"]
 
 
 def test_a_restored_backup_is_brought_forward_to_its_end(host: OfflineHost) -> None:

@@ -35,7 +35,7 @@ from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
 from hotbay.store import Store
 from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
-from hotbay.wayback import WayBack
+from hotbay.wayback import WayBack, refuse_outgrown
 from hotbay_sdk.manifest import Manifest, parse
 
 
@@ -108,6 +108,7 @@ class Drafter:
         old = live.get(target.plugin)
         refuse_unconfirmed(self.store, target.plugin)
         self._refuse_strangers(manifest, live)
+        refuse_outgrown(self.images, old, manifest, package.root, self.store)
         timetable, params = self._expansion(request, manifest, package.root, old, live)
         pending = list(timetable.before)
         rests = old is not None and not old.active and request.folder is None

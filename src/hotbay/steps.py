@@ -24,7 +24,7 @@ from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Proble
 from hotbay.expand import ADDON, Expand, revert
 from hotbay.facts import KEPT_TABLES
 from hotbay.migrate import Transaction
-from hotbay.model import Contributions, Live
+from hotbay.model import Contributions, Kind, Live
 from hotbay.presence import Status, gone
 from hotbay.preserve import BackUp, Export, Restore
 from hotbay.suspects import Suspects, killer
@@ -249,7 +249,8 @@ class Switch:
     def _record(self, connection: Connection, bench: Bench) -> None:
         store.set_candidate(connection, bench.plugin, None)
         store.clear_refusal(connection, bench.plugin)
-        forget_owed(connection, bench.plugin)
+        if bench.plan.kind not in (Kind.ACTIVATE, Kind.DEACTIVATE):  # The same code and tables: what is owed stays so.
+            forget_owed(connection, bench.plugin)
         self._mark(connection, bench)
 
     def _mark(self, connection: Connection, bench: Bench) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+from packaging.version import Version as Number
 
 from hotbay import plan as plans
 from hotbay.additive import schedule, stranding
@@ -138,12 +141,37 @@ def _forward(scripts: list[Migration], backup: Backup) -> tuple[str, ...]:
 
 def refuse_stranded(images: Images, row: Live, target: Version, registry: Store) -> None:
     """Raise Refused when the older code could not live with tables that have changed since."""
-    ledger = {entry["number"]: entry for entry in registry.applied(row.plugin)}
-    older, newer = (read_migrations(images.path(image)) for image in (target.image, row.image))
-    problems = tuple(stranding(older, newer, ledger))
-    if problems:
+    scripts = read_migrations(images.path(target.image))
+    _refuse_stranding(images, row, target.version, scripts, registry, "roll back code and rows: leave --data keep away")
+
+
+def refuse_outgrown(images: Images, row: Live | None, manifest: Manifest, root: Path, registry: Store) -> None:
+    """Raise Refused when the version unpacked at `root` is older than what took away tables that it needs.
+
+    Without a row the tables were kept: nothing says what its contract scripts did, so one that ran and that is later
+    than all that this version knows is enough.
+    """
+    scripts = read_migrations(root)
+    if row is not None:
+        if Number(manifest.version) < Number(row.version) and images.has(row.image):
+            mend = f"`hotbay rollback {row.plugin} --version {manifest.version}` takes code and rows back"
+            _refuse_stranding(images, row, manifest.version, scripts, registry, mend)
+        return
+    last = max((item.number for item in scripts), default=0)
+    later = [entry for entry in registry.applied(manifest.id) if entry["contract"] and entry["number"] > last]
+    if later:
+        names = ", ".join(f"{entry['number']:04d}_{entry['name']}" for entry in later)
         raise Refused(
-            f"{row.plugin} {target.version} can't live with the tables of {row.version}",
-            mend="roll back code and rows: leave --data keep away",
-            problems=problems,
+            f"{manifest.id} {manifest.version} can't live with the tables that were kept: {names} narrowed them",
+            mend="install a version that has these migrations",
         )
+
+
+def _refuse_stranding(
+    images: Images, row: Live, version: str, older: list[Migration], registry: Store, mend: str
+) -> None:
+    ledger = {entry["number"]: entry for entry in registry.applied(row.plugin)}
+    problems = tuple(stranding(older, read_migrations(images.path(row.image)), ledger))
+    if problems:
+        message = f"{row.plugin} {version} can't live with the tables of {row.version}"
+        raise Refused(message, mend=mend, problems=problems)

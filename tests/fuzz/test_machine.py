@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from fuzz.machine import Machine
+from fuzz.packages import SPLIT
+from hotbay.model import DataPolicy, Rows
 
 BOUNDED = settings(
-    max_examples=6,
+    max_examples=3,
     stateful_step_count=12,
     deadline=None,
     derandomize=True,
@@ -17,6 +22,60 @@ BOUNDED = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+VERBS = ("stage", "shelve", "backup", "expand", "start", "switch", "publish", "drain", "contract")
+# The way over a contract script and back, as the rules may take it; random histories seldom do all of it.
+CONTRACTS: list[tuple[str, dict[str, Any]]] = [
+    ("install", {"version": "1.1.0", "edition": "", "inactive": False}),
+    ("visit", {"number": 0}),
+    ("crash_bringing", {"version": SPLIT, "seq": VERBS.index("switch"), "moment": "before"}),
+    ("crash_bringing", {"version": SPLIT, "seq": VERBS.index("contract"), "moment": "before"}),
+    ("rollback", {"rows": Rows.KEEP, "accept": False}),
+    ("rollback", {"rows": Rows.RESTORE, "accept": False}),
+    ("upgrade_beside_a_visitor", {"edition": ""}),
+    ("put", {"version": "1.0.0", "edition": ""}),
+    ("rollback", {"rows": Rows.RESTORE, "accept": False}),
+    ("rollback", {"rows": Rows.RESTORE, "accept": True}),
+    ("plant_a_thorn", {}),
+    ("upgrade", {"version": SPLIT, "edition": "b"}),
+    ("visit", {"number": 1}),
+    ("deactivate", {}),
+    ("activate", {}),
+    ("pull_thorns", {}),
+    ("uninstall", {"policy": DataPolicy.KEEP}),
+    ("install", {"version": "1.1.0", "edition": "", "inactive": False}),
+    ("install", {"version": SPLIT, "edition": "", "inactive": False}),
+]
+WANTED = {
+    "contracts that waited",
+    "refused over a contract",
+    "refused to lose rows",
+    "rolled back over a contract",
+    "refused folders",
+    "owed, then paid",
+}
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    """A history that the test writes."""
+    made = Machine()
+    yield made
+    made.teardown()
+
+
+def go(machine: Machine, rule: str, **values: Any) -> None:
+    getattr(machine, rule)(plugin="shop", **values)
+    machine.everything_is_as_the_model_says()
+
+
+def test_over_a_contract_script_and_back(machine: Machine) -> None:
+    done = Machine.done.copy()
+    for rule, values in CONTRACTS:
+        go(machine, rule, **values)
+    assert (Machine.done - done).keys() >= WANTED
+    assert machine.world.models["shop"].version == SPLIT
 
 
 @pytest.mark.timeout(400)

@@ -6,10 +6,10 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine import Engine, Worker
 from engine_host import die_in_step, elsewhere
@@ -18,6 +18,7 @@ from fuzz.packages import PLUGINS
 from hotbay import journal
 from hotbay.apply import Outcome
 from hotbay.confirm import Confirmations, confirm
+from hotbay.contract import all_owed
 from hotbay.model import Kind
 from hotbay.moments import moment
 from hotbay.offline import open_host
@@ -127,11 +128,52 @@ class World:
             elsewhere, operate_and_die, home, kind.value, plugin, values, seq, moment, expect=KILLED
         )
         self.run(work)
+        self.recover()
+
+    def recover(self) -> None:
+        """What a server that starts does first."""
         self.run(asyncio.to_thread(self.engine.host.applier.recover_at_start))
+
+    def operate_beside(self, request: Request, slow: str, version: str) -> tuple[int, bool]:
+        """An operation while a slow request of the version before is in flight in the first worker.
+
+        It is let go when `version` serves in every worker; answers its status, and whether the contract had
+        run by then.
+        """
+        return cast(tuple[int, bool], self.run(self._operate_beside(request, slow, version)))
+
+    async def _operate_beside(self, request: Request, slow: str, version: str) -> tuple[int, bool]:
+        go = self.folder / "go"
+        path = f"/api/v1/{request.plugin}/slowly?name={slow}&go={go}"
+        visitor = asyncio.create_task(self._post(self.workers[0], path))
+        begun = Path(f"{go}.begun")
+        try:
+            await until(begun.exists, "the slow request is in flight")
+            operation = asyncio.create_task(asyncio.to_thread(self.engine.host.applier.run, request))
+            await until(lambda: self._shows(request.plugin, version) or operation.done(), "the new version serves")
+            await asyncio.sleep(0.1)  # What does not wait has its chance.
+            early = self.contracted(request.plugin)
+            go.touch()
+            status = await visitor
+            await operation
+        finally:
+            go.touch()
+            await asyncio.gather(visitor, return_exceptions=True)
+            go.unlink()
+            begun.unlink(missing_ok=True)
+        return status, early
+
+    def _shows(self, plugin: str, version: str) -> bool:
+        found = [worker.serving(plugin) for worker in self.workers]
+        return all(item is not None and item.live.version == version for item in found)
 
     def add(self, plugin: str, name: str, number: int) -> int:
         """A visitor adds a row; answers the status."""
         return int(self.run(self._post(self.workers[number], f"/api/v1/{plugin}/items?name={name}")))
+
+    def pull(self, plugin: str) -> int:
+        """A visitor deletes the rows that the contract script can't take; answers the status."""
+        return int(self.run(self._post(self.workers[0], f"/api/v1/{plugin}/pull")))
 
     async def _post(self, worker: Worker, path: str) -> int:
         async with client(worker) as http:
@@ -165,12 +207,27 @@ class World:
 
     def rows(self, plugin: str) -> list[str] | None:
         """The plugin's rows in the database; None without its table."""
-        with (
-            closing(sqlite3.connect(self.engine.host.settings.database_path)) as connection,
-            suppress(sqlite3.OperationalError),
-        ):
-            return [name for (name,) in connection.execute(f"SELECT name FROM {plugin}_items ORDER BY id")]
-        return None
+        columns = self.columns(plugin)
+        if not columns:
+            return None
+        column = "name" if "name" in columns else "title"
+        return [name for (name,) in self._query(f"SELECT {column} FROM {plugin}_items ORDER BY id")]
+
+    def columns(self, plugin: str) -> set[str]:
+        """The columns of the plugin's table; none where it is not there."""
+        return {row[1] for row in self._query(f"PRAGMA table_info({plugin}_items)")}
+
+    def contracted(self, plugin: str) -> bool:
+        """True when the ledger says that a contract script ran."""
+        return any(row["contract"] for row in self.engine.host.store.applied(plugin))
+
+    def owes(self, plugin: str) -> bool:
+        """True when a contract script is noted as owed."""
+        return plugin in all_owed(self.engine.host.store)
+
+    def _query(self, sql: str) -> list[Any]:
+        with closing(sqlite3.connect(self.engine.host.settings.database_path)) as connection:
+            return connection.execute(sql).fetchall()
 
     def leftovers(self) -> list[str]:
         """Everything that only an operation in flight may need."""
