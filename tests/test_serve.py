@@ -1,4 +1,4 @@
-"""The table, the pointer, hold and drain: who answers, and that no request fails because a plugin is changed."""
+"""The pointer, hold and drain: who answers, and that no request fails because a plugin is changed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from starlette.routing import compile_path
 
 from hotbay.beacon import Beacon
 from hotbay.errors import ActivationFailed, BeingChanged
 from hotbay.model import Contributions
 from hotbay.serve import Dispatcher, Serving
-from hotbay.table import Claim, Table, path_regex, route_path
+from hotbay.table import Claim, Table
 from plugs import client, until
 from rows import live
 
@@ -63,120 +60,6 @@ async def _never(_: Serving) -> Any:
 
 def table(*found: Serving, claims: tuple[Claim, ...] = ()) -> Table:
     return Table({item.plugin: item for item in found}, claims)
-
-
-# ── the table ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("path", "plugin"),
-    [
-        ("/shop", "shop"),
-        ("/shop/", None),
-        ("/items/5", "shop"),
-        ("/items/five", None),
-        ("/items/5/tags", "shop"),
-        ("/items/", None),
-        ("/files/a/b/c.txt", "shop"),
-        ("/files/", "shop"),
-        ("/files", None),
-        ("/mail", "mail"),
-        ("/mail/", "mail"),
-        ("/mail/in/box", "mail"),
-        ("/mailing", None),
-        ("/", None),
-        ("", None),
-        ("/a.b", "dots"),
-        ("/axb", None),
-    ],
-)
-def test_who_answers_a_path(path: str, plugin: str | None) -> None:
-    shop = serving(None, "shop", "/shop", "/items/{id:int}", "/items/{id}/tags", "/files/{rest:path}")
-    dots = serving(None, "dots", "/a.b")
-    mail = Serving(live("mail", mounts=("/mail/",)), _never)
-    found = table(shop, mail, dots).find(path)
-    assert (found.plugin if found else None) == plugin
-
-
-def test_a_parameter_at_the_first_place() -> None:
-    one = serving(None, "shop", "/{page}", "/{lang}/about")
-    assert table(one).find("/home") is one
-    assert table(one).find("/en/about") is one
-    assert table(one).find("/en/contact") is None
-
-
-def test_a_parameter_that_is_no_whole_segment() -> None:
-    one = table(serving(None, "shop", "/list-{page:int}.txt"))
-    assert one.find("/list-5.txt") is one.servings["shop"]
-    assert one.find("/list-5xtxt") is None
-
-
-def test_an_exact_path_goes_before_a_pattern() -> None:
-    shop, mail = serving(None, "shop", "/x/{id}"), serving(None, "mail", "/x/new")
-    assert table(shop, mail).find("/x/new") is mail
-    assert table(shop, mail).find("/x/old") is shop
-
-
-def test_the_longest_mount_wins() -> None:
-    outer, inner = Serving(live("outer", mounts=("/a",)), _never), Serving(live("inner", mounts=("/a/b",)), _never)
-    for both in (table(outer, inner), table(inner, outer)):
-        assert both.find("/a/b/c") is inner
-        assert both.find("/a/b") is inner
-        assert both.find("/a/c") is outer
-
-
-def test_an_application_mounted_at_the_root_answers_everything() -> None:
-    root = Serving(live("root", mounts=("/",)), _never)
-    for path in ("/", "/x", "/x/y"):
-        assert table(root).find(path) is root
-
-
-def test_claims_of_plugins_that_are_not_active() -> None:
-    claims = (
-        Claim("/api/chat/*", "chat", "Chat", "how"),
-        Claim("/items/{id}", "shop", "Shop", "how"),
-        Claim("/page", "cms", "CMS", "how", page=True),
-    )
-    found = table(claims=claims)
-    expected = {"/api/chat": "chat", "/api/chat/x/y": "chat", "/items/3": "shop", "/page": "cms"}
-    assert {path: claim.plugin for path in expected if (claim := found.claimed(path))} == expected
-    assert [found.claimed(path) for path in ("/api/chatter", "/items/3/4", "/pages", "/")] == [None] * 4
-
-
-SEGMENTS = st.sampled_from(["a", "b.c", "x+y", "{id}", "{n:int}", "{f:float}", "{u:uuid}", "a-{id}", "{id}.json", "ü"])
-VALUES = st.sampled_from(
-    ["a", "b.c", "x+y", "7", "7.5", "0", "b0c", "a-7", "7.json", "ü", "", "12345678-1234-5678-1234-567812345678", "x y"]
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(SEGMENTS, min_size=1, max_size=4), st.lists(VALUES, min_size=1, max_size=5), st.booleans())
-def test_a_path_is_matched_as_starlette_matches_it(template: list[str], path: list[str], rest: bool) -> None:
-    counted = [re.sub(r"{(\w+)", rf"{{\g<1>{number}", part) for number, part in enumerate(template)]
-    text = "/" + "/".join(counted) + ("/{rest:path}" if rest else "")
-    wanted = "/" + "/".join(path)
-    theirs = compile_path(text)[0].match(wanted) is not None
-    assert (path_regex(text).match(wanted) is not None) == theirs
-    assert (table(serving(None, "shop", text)).find(wanted) is not None) == theirs
-
-
-@given(st.text(alphabet="/ab\n", max_size=8))
-def test_a_line_break_is_no_end_of_a_path(path: str) -> None:
-    for text in ("/{id}", "/a", "/{rest:path}", "/a/{rest:path}"):
-        theirs = compile_path(text)[0].match(path) is not None
-        ours = table(serving(None, "shop", text)).find(path) is not None
-        assert ours == theirs or (path.endswith("\n") and not ours)
-
-
-@pytest.mark.parametrize(
-    ("path", "root", "rest"), [("/a/b", "", "/a/b"), ("/a/b", "/a", "/b"), ("/b", "/a", "/b"), ("/a", "/a", "")]
-)
-def test_the_path_below_the_root(path: str, root: str, rest: str) -> None:
-    assert route_path({"path": path, "root_path": root}) == rest
-
-
-def test_a_root_that_only_begins_alike_is_no_root() -> None:
-    assert route_path({"path": "/apiary", "root_path": "/api"}) == "/apiary"
 
 
 # ── the dispatcher ────────────────────────────────────────────────────────────────────────────────────────────────
