@@ -54,12 +54,8 @@ export function onRegistry(listener: () => void): () => void {
   return () => void listeners.delete(listener);
 }
 
-/** Ask the server now. */
-export async function refresh(): Promise<Registry> {
-  const fresh = await api.get<Registry>("/hotbay/registry");
-  accept(fresh);
-  return fresh;
-}
+/** What the server answers now; whoever asks takes it. */
+export const ask = (): Promise<Registry> => api.get<Registry>("/hotbay/registry");
 
 /** The registry: active plugins with what they contribute, and who is looking. Renders anew at each change. */
 export const useRegistry = (): Registry => useSyncExternalStore(onRegistry, registry);

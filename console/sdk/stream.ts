@@ -5,7 +5,7 @@
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { api } from "./api";
 import { boot } from "./boot";
-import { accept, refresh, registry } from "./registry";
+import { accept, ask, registry } from "./registry";
 import type { Registry } from "./types";
 
 type Handler = (data: unknown) => void;
@@ -53,9 +53,9 @@ export function publish(name: string, data: unknown) {
 }
 
 function take(fresh: Registry) {
-  const before = registry().viewer.role;
   if (accept(fresh)) deliver("registry", fresh);
-  if (leading && before !== fresh.viewer.role) watchOperations();
+  // Whoever was told first of who is looking, the stream or the first question: administrators hear of operations.
+  if (leading && (registry().viewer.role === "admin") !== Boolean(operations)) watchOperations();
 }
 
 function listen(path: string, names: string[], on: (name: string, text: string) => void, lost: () => void): EventSource {
@@ -132,7 +132,7 @@ async function renew() {
 
 async function look() {
   try {
-    const fresh = await refresh();
+    const fresh = await ask();
     if (state === "offline") become(leading ? "polling" : "live");
     take(fresh);
   } catch (error) {

@@ -16,7 +16,7 @@ import { theme, variables } from "./app/theme";
 async function begin() {
   weigh();
   chooseLanguage();
-  const [host] = await Promise.all([loadHost(boot.host), start(), provide("de", async () => (await import("./words/de")).GERMAN)]);
+  const [host] = await Promise.all([loadHost(boot.host), start(), provide("de", async () => (await import("./words/german")).german())]);
   const root = document.getElementById("root");
   if (!root) return;
   createRoot(root).render(

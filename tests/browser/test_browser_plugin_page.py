@@ -82,3 +82,22 @@ def test_a_plan_in_german(site: Site, admin: Visitor) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(f"jeden Worker von 1.0.0 auf {HIGHEST} umschalten")).to_be_visible()
     expect(dialog.get_by_text("start and check")).to_have_count(0)
+
+
+def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
+    body = {"addon_id": "ai_chatbot"}
+    site.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
+    page = admin.tab("/health")
+    expect(page.get_by_text("worker(s) serve")).to_be_visible()
+    page.evaluate("localStorage.setItem('hotbay.language', 'de')")
+    page.reload()
+    expect(page.get_by_text("2 Worker arbeiten")).to_be_visible()
+    expect(page.get_by_text("Speicherplatz")).to_be_visible()
+    expect(page.get_by_text("worker(s) serve")).to_have_count(0)
+    page.goto(f"{site.url}/plugins/ai_chatbot")
+    page.get_by_role("button", name="Deinstallieren").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Löschen", exact=True).first.click()
+    expect(dialog.get_by_text("gehen verloren")).to_be_visible()
+    page.goto(f"{site.url}/plugins/ai_chatbot?tab=settings")
+    expect(page.get_by_role("textbox", name="API key")).to_be_visible()

@@ -14,6 +14,7 @@ import { Report } from "./Report";
 import { Steps } from "./Steps";
 import type { Kind, Plan } from "./types";
 import { useOperation } from "./useOperation";
+import { told } from "../words/told";
 import { permission } from "./words";
 
 /** What somebody wants to change. */
@@ -124,7 +125,7 @@ function Told({ plan }: { plan: Plan }) {
         <Text size="sm" fw={600} mb={6}>{t("What will happen")}</Text>
         <Steps steps={plan.steps.map((step) => ({ ...step, state: "", seconds: null, error: "" }))} />
       </div>
-      {plan.warnings.length ? <Alert color="yellow" p="sm">{plan.warnings.map((one) => <div key={one}>{one}</div>)}</Alert> : null}
+      {plan.warnings.length ? <Alert color="yellow" p="sm">{plan.warnings.map((one) => <div key={one}>{told(one)}</div>)}</Alert> : null}
     </Stack>
   );
 }

@@ -1,5 +1,6 @@
 import { Alert, List, Text } from "@mantine/core";
 import { useT } from "../../sdk/words";
+import { told } from "../words/told";
 import type { OperationDetail } from "./types";
 
 /** What became of rows and files, where an operation had to do with them. */
@@ -13,7 +14,7 @@ export function Report({ result }: { result: OperationDetail["result"] }) {
     ...(result.export ? [t("Its rows are in {file}.", { file: result.export })] : []),
     ...merged,
     ...lost,
-    ...(result.warnings ?? []),
+    ...(result.warnings ?? []).map(told),
   ];
   if (!lines.length) return null;
   return (

@@ -6,6 +6,8 @@ import { notify } from "../../sdk/doors";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure, PageHeader } from "../../ui/pieces";
+import { told } from "../words/told";
+import { Prose } from "./Prose";
 
 interface Finding {
   id: string;
@@ -62,7 +64,7 @@ export default function Health() {
           <Card key={one.id} withBorder padding="md" radius="md">
             <Group wrap="nowrap" align="flex-start" gap="md">
               <ThemeIcon variant="light" radius="xl" color={LOOK[one.level][0]} role="img" aria-label={t(one.level)}><Icon name={LOOK[one.level][1]} size={16} /></ThemeIcon>
-              <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{one.check}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}>{one.message}</Text>{one.mend ? <Text size="sm" c="dimmed">{one.mend}</Text> : null}</div>
+              <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{told(one.check)}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}><Prose text={told(one.message)} /></Text>{one.mend ? <Text size="sm" c="dimmed"><Prose text={told(one.mend)} /></Text> : null}</div>
               {one.fixable ? <Button size="xs" variant="default" disabled={busy} onClick={() => void mend([one.id])}>{t("Mend")}</Button> : null}
               {one.choice ? (
                 <Button size="xs" variant={sure === one.id ? "filled" : "default"} color="red" disabled={busy} onClick={() => (sure === one.id ? void mend([one.id]) : setSure(one.id))}>

@@ -5,6 +5,8 @@ import { useSettings } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
 import { mark, useT } from "../../sdk/words";
 import { Failure } from "../../ui/pieces";
+import { label } from "./labels";
+import { Prose } from "./Prose";
 
 interface Field {
   type?: string;
@@ -47,7 +49,7 @@ export function fault(field: Field, value: unknown): [string, Record<string, str
 
 function Input({ name, field, value, error, onChange }: { name: string; field: Field; value: unknown; error: string; onChange: (value: unknown) => void }) {
   const t = useT();
-  const shared = { label: field.title ?? name, description: field.description, error: error || undefined, name };
+  const shared = { label: label(name, field.title), description: field.description ? <Prose text={field.description} /> : undefined, error: error || undefined, name };
   const text = typeof value === "string" ? value : "";
   if (field.enum) return <Select {...shared} data={field.enum.map(String)} value={String(value ?? "")} onChange={onChange} allowDeselect={false} />;
   if (field.type === "boolean") return <Switch {...shared} checked={Boolean(value)} onChange={(event) => onChange(event.currentTarget.checked)} />;
@@ -93,7 +95,7 @@ export function SettingsForm({ plugin }: { plugin: string }) {
   return (
     <Card withBorder padding="xl" maw={760} component="form" onSubmit={(event: React.FormEvent) => { event.preventDefault(); void store(); }}>
       <Stack gap="md">
-        {data.schema?.description ? <Text size="sm" c="dimmed">{String(data.schema.description)}</Text> : null}
+        {data.schema?.description ? <Text size="sm" c="dimmed"><Prose text={String(data.schema.description)} /></Text> : null}
         {fields.map(([name, field]) => (
           <Input key={name} name={name} field={field} error={wrong(name, field)}
             value={name in changes ? changes[name] : secret(field) ? "" : (data.values[name] ?? field.default ?? null)}
