@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hotbay.making import Maker
 from hotbay.model import Kind, Live
 from hotbay.offline import context_maker
 from hotbay.suspects import LIMIT, Suspects
-from plugs import LonelyHub, client, hello
+from plugs import LonelyHub, client, hello, until
 
 # They work when they are installed, and not any more when the file is there.
 SICK = """
@@ -177,23 +178,24 @@ async def test_what_struck_out_is_loaded_for_an_operation_only(engine: Engine) -
     assert made.suspects.of(row.image) is None, "a good start clears it"
 
 
-async def test_a_suspect_is_loaded_while_nothing_else_is(engine: Engine, tmp_path: Path) -> None:
-    slow = "import asyncio\nasync def start(context):\n    await asyncio.sleep(0.3)\n"
+async def test_a_suspect_is_loaded_while_nothing_else_is(engine: Engine) -> None:
+    """While it starts, another does not even begin: its mark would be there."""
+    slow = "import asyncio\nfrom pathlib import Path\nasync def start(context):\n"
+    slow += f"    while not Path({str(engine.folder / 'go')!r}).exists():\n        await asyncio.sleep(0.005)\n"
+    (engine.folder / "go").touch()
     row, made = await row_of(engine, {"routes.py": hello(), "plugin.py": slow}), maker(engine)
+    await engine.install("mail", files={"routes.py": hello("mail")})
     with pytest.raises(ActivationFailed), made.suspects.loading("shop", "1.0.0", row.image):
         raise ActivationFailed("it hangs", hung=True)
-    order: list[str] = []
-
-    async def make(name: str, wanted: Live) -> None:
-        await made.make(wanted)
-        order.append(name)
-
-    first = asyncio.create_task(make("suspect", row))
-    while not list(engine.host.settings.loading.glob("*.mark")):
-        await asyncio.sleep(0.005)
-    await engine.install("mail", files={"routes.py": hello("mail")})
-    await asyncio.gather(first, make("other", engine.host.store.get_live("mail")))
-    assert order == ["suspect", "other"]
+    (engine.folder / "go").unlink()
+    marks = engine.host.settings.loading
+    first = asyncio.create_task(made.make(row))
+    await until(lambda: list(marks.glob("*.mark")))
+    other = asyncio.create_task(made.make(engine.host.store.get_live("mail")))
+    await asyncio.sleep(0.2)
+    assert [json.loads(path.read_text())["plugin"] for path in marks.glob("*.mark")] == ["shop"]
+    (engine.folder / "go").touch()
+    await asyncio.gather(first, other)
 
 
 async def test_an_image_that_is_gone_comes_back_from_the_folder(engine: Engine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import multiprocessing
+import re
 import stat
 import string
 import subprocess
@@ -17,11 +18,13 @@ from hypothesis import strategies as st
 
 from hotbay.errors import BadInput, NotVerified, StateError
 from hotbay.receipt import (
+    ANCHOR,
     FIRST,
     FORMAT,
     HostKey,
     canonical,
     check_chain,
+    check_whole,
     digest,
     key_id,
     parse,
@@ -85,6 +88,16 @@ def test_a_signed_receipt_is_verified(key: HostKey) -> None:
     signed = json.loads(json.dumps(key.sign(RECEIPT), indent=2))
     assert verify(signed, key.public) == RECEIPT
     assert signed["key"] == key_id(key.public)
+    assert re.fullmatch("[0-9a-f]{16}", signed["key"])
+
+
+def test_an_anchor_is_no_receipt(key: HostKey) -> None:
+    """Whoever may sign one thing has not signed the other."""
+    anchor = key.sign({**RECEIPT, "format": ANCHOR})
+    assert verify(anchor, key.public, ANCHOR)["format"] == ANCHOR
+    for signed, form in ((anchor, FORMAT), (key.sign(RECEIPT), ANCHOR), (key.sign({"number": 1}), FORMAT)):
+        with pytest.raises(NotVerified, match=f"no {form} signed with Ed25519"):
+            verify(signed, key.public, form)
 
 
 def changes_of(value: Any) -> list[Any]:
@@ -241,3 +254,20 @@ def test_a_receipt_that_is_missing_changed_or_replaced_is_seen() -> None:
     changed[2]["plugin"] = "mail"
     assert check_chain(changed) == ["receipt 4 does not continue the one before it"]
     assert check_chain([{**whole[0], "previous": "1" * 64}]) == ["receipt 1 does not continue the one before it"]
+
+
+def test_a_hosts_chain_begins_with_the_first_or_behind_its_anchor() -> None:
+    whole = chain(5)
+    anchor = {"number": 2, "sha256": digest(whole[1])}
+    assert [check_whole(found, None) for found in ([], whole)] == [[], []]
+    assert check_whole(whole[1:], None) == ["receipt 1 is missing"]
+    assert check_whole(whole[2:], anchor) == []
+    assert check_whole(whole[3:], anchor) == ["receipt 3 is missing"]
+    assert check_whole([], anchor) == ["receipt 3 is missing"], "all that came after it was cut off"
+    assert check_whole(whole[2:], {**anchor, "sha256": FIRST}) == ["receipt 3 does not continue the one before it"]
+
+
+def test_an_anchor_says_something_of_the_receipt_behind_it_only() -> None:
+    whole = chain(5)
+    for number in (1, 3):
+        assert check_chain(whole[2:], {"number": number, "sha256": FIRST}) == []
