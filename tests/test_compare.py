@@ -110,6 +110,33 @@ def test_columns_that_came_or_went_are_no_change(both: Any) -> None:
     assert lost(raw).tables["chat_t"] == {"added": 0, "changed": 0, "deleted": 0}
 
 
+def test_values_that_the_backup_has_no_column_for_are_told(both: Any) -> None:
+    raw = both(
+        "CREATE TABLE chat_t (id INTEGER PRIMARY KEY, v); INSERT INTO chat_t (v) VALUES (1), (2), (3)",
+        "ALTER TABLE chat_t ADD COLUMN stars INTEGER; ALTER TABLE chat_t ADD COLUMN kind TEXT DEFAULT 'it''s';"
+        "ALTER TABLE chat_t ADD COLUMN weight REAL NOT NULL DEFAULT 1.50; ALTER TABLE chat_t ADD COLUMN idle DEFAULT 7;"
+        "UPDATE chat_t SET stars = 5 WHERE id < 3; UPDATE chat_t SET kind = 'other', weight = 2 WHERE id = 1",
+    )
+    loss = lost(raw)
+    assert loss.values == {"chat_t.stars": 2, "chat_t.kind": 1, "chat_t.weight": 1}
+    assert loss.tables == {"chat_t": {"added": 0, "changed": 0, "deleted": 0}}
+    assert not loss.counts(Rows.RESTORE), "the migration may have filled them in"
+    assert loss.warnings(Rows.RESTORE, "1.0.0")[0] == (
+        "values of chat_t.stars in 2 rows are lost: the backup of 1.0.0 has no such column"
+    )
+    assert len(loss.warnings(Rows.MERGE, "1.0.0")) == 3
+    assert loss.warnings(Rows.KEEP, "1.0.0") == ()
+
+
+def test_a_default_that_is_an_expression_is_not_evaluated(both: Any) -> None:
+    raw = both(
+        "CREATE TABLE chat_t (id INTEGER PRIMARY KEY); INSERT INTO chat_t VALUES (1), (2)",
+        "CREATE TABLE chat_new (id INTEGER PRIMARY KEY, mark DEFAULT (abs(-3)));"
+        "INSERT INTO chat_new (id) SELECT id FROM chat_t; DROP TABLE chat_t; ALTER TABLE chat_new RENAME TO chat_t",
+    )
+    assert lost(raw).values == {"chat_t.mark": 2}
+
+
 def test_a_key_that_is_new_can_not_identify_old_rows(both: Any) -> None:
     raw = both(
         "CREATE TABLE chat_t (v); INSERT INTO chat_t VALUES ('a'), ('b')",

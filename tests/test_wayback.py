@@ -81,6 +81,21 @@ def test_rows_of_now_are_not_lost_unasked_and_the_plan_counts_them(host: Offline
     assert query(host, "SELECT count(*) FROM shop_items") == [(2,)]
 
 
+def test_values_in_columns_that_the_older_version_has_not_are_told(host: OfflineHost, packages: Path) -> None:
+    more = {"0003_stars.up": "ALTER TABLE shop_items ADD COLUMN stars INTEGER"}
+    run(host, Kind.INSTALL, version="1.1.0")
+    shop(packages, "1.2.0", migrations={**TWO, **more})
+    run(host, Kind.UPGRADE)
+    assert host.applier.plan(Request(Kind.ROLLBACK, "shop")).warnings == ()
+    with host.store.write() as connection:
+        connection.exec_driver_sql("UPDATE shop_items SET stars = 5")
+    plan = host.applier.plan(Request(Kind.ROLLBACK, "shop"))
+    assert plan.warnings == ("values of shop_items.stars in 1 rows are lost: the backup of 1.1.0 has no such column",)
+    assert plan.lost == {}
+    assert draft(host, Kind.ROLLBACK).plan.warnings == plan.warnings
+    assert draft(host, Kind.ROLLBACK, rows=Rows.KEEP).plan.warnings == ()
+
+
 def test_the_code_alone_needs_no_backup_and_the_rows_do(host: OfflineHost) -> None:
     upgraded(host)
     with host.store.write() as connection:

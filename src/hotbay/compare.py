@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotbay.catalogue import Catalogue, read_catalogue
@@ -21,10 +21,15 @@ Numbers = dict[str, int]
 
 @dataclass(frozen=True)
 class Loss:
-    """Per table, how many rows were `added`, `changed` and `deleted` since; `fresh` are rows of tables that are new."""
+    """Per table, how many rows were `added`, `changed` and `deleted` since; `fresh` are rows of tables that are new.
+
+    `values` are, by `table.column`, the rows with a value in a column that the backup has not. Nobody can tell those
+    that were written since from those that the migration filled in: they are told, and refuse nothing.
+    """
 
     tables: dict[str, Numbers]
     fresh: Numbers
+    values: Numbers = field(default_factory=dict)
 
     def counts(self, policy: Rows) -> bool:
         """True when putting the backup back in this way would take something away that was written since."""
@@ -34,6 +39,15 @@ class Loss:
         """`items: 2 added, 1 changed; notes: 1 deleted`."""
         lost = self.to_json(policy).items()
         return "; ".join(f"{name}: {', '.join(f'{count} {what}' for what, count in one.items())}" for name, one in lost)
+
+    def warnings(self, policy: Rows, version: str) -> tuple[str, ...]:
+        """What of `values` goes; nothing when the rows are left as they are."""
+        if policy is Rows.KEEP:
+            return ()
+        return tuple(
+            f"values of {column} in {count} rows are lost: the backup of {version} has no such column"
+            for column, count in self.values.items()
+        )
 
     def to_json(self, policy: Rows) -> dict[str, Numbers]:
         """What would be lost, by table. Nothing when the rows are left as they are."""
@@ -52,8 +66,9 @@ class Loss:
 class Pair:
     """A table that is there (`name`) and in the file: how its rows are matched, and what both have.
 
-    `shown` is what people call it: for the table in which FTS5 keeps its rows, the virtual table. `match` is the SQL
-    that says that row `m` of the database is row `s` of the file; empty when nothing identifies a row.
+    `newer` are the columns that only the database has. `shown` is what people call it: for the table in which FTS5
+    keeps its rows, the virtual table. `match` is the SQL that says that row `m` of the database is row `s` of the file;
+    empty when nothing identifies a row.
     """
 
     name: str
@@ -61,6 +76,7 @@ class Pair:
     form: Shape
     match: str
     columns: tuple[str, ...]
+    newer: tuple[str, ...] = ()
 
     @property
     def main(self) -> str:
@@ -75,10 +91,12 @@ class Pair:
 
 def compare(raw: sqlite3.Connection, catalogue: Catalogue, grant: Grant) -> Loss:
     """What was written since the attached file, on a connection that is lifted. A million rows take about a second."""
-    known = {pair.shown: _numbers(raw, pair) for pair in pairs(raw, catalogue, grant)}
+    both = list(pairs(raw, catalogue, grant))
+    known = {pair.shown: _numbers(raw, pair) for pair in both}
+    values = {column: count for pair in both for column, count in _values(raw, pair) if count}
     there = _side_tables(raw)
     new = [(name, shown) for name, shown in _stored(catalogue, grant) if fold(name) not in there]
-    return Loss(known, {shown: _count(raw, f"main.{quote(name)}") for name, shown in new})
+    return Loss(known, {shown: _count(raw, f"main.{quote(name)}") for name, shown in new}, values)
 
 
 def preview(database: Path, file: Path, grant: Grant) -> Loss:
@@ -100,7 +118,8 @@ def pairs(raw: sqlite3.Connection, catalogue: Catalogue, grant: Grant) -> Iterat
         if fold(name) in there:
             form, columns = shape(raw, name), there[fold(name)]
             common = tuple(column for column in form.columns if fold(column) in columns)
-            yield Pair(name, shown, form, _match(form, columns), common)
+            newer = tuple(column for column in form.columns if fold(column) not in columns)
+            yield Pair(name, shown, form, _match(form, columns), common, newer)
 
 
 def _stored(catalogue: Catalogue, grant: Grant) -> Iterator[tuple[str, str]]:
@@ -143,6 +162,28 @@ def _numbers(raw: sqlite3.Connection, pair: Pair) -> Numbers:
         f"FROM {pair.side} s LEFT JOIN {pair.main} m ON {pair.match}"
     ).fetchone()
     return {"added": max(0, now - (then - int(gone))), "changed": int(changed), "deleted": int(gone)}
+
+
+def _values(raw: sqlite3.Connection, pair: Pair) -> Iterator[tuple[str, int]]:
+    """By `table.column`, the rows that have something else in a newer column than what it is filled with by itself."""
+    if not pair.newer:
+        return
+    usual = {fold(row[1]): _literal(row[4]) for row in raw.execute(f"PRAGMA main.table_xinfo({quote(pair.name)})")}
+    given = [usual[fold(column)] for column in pair.newer]
+    counted = ", ".join(f"total({quote(column)} IS NOT ? AND {quote(column)} IS NOT NULL)" for column in pair.newer)
+    found = raw.execute(f"SELECT {counted} FROM {pair.main}", given).fetchone()
+    yield from ((f"{pair.shown}.{column}", int(count)) for column, count in zip(pair.newer, found, strict=True))
+
+
+def _literal(default: str | None) -> str | int | float | None:
+    """The value of a column's default, where it is a number or a text; its expressions are not evaluated."""
+    text = (default or "").strip()
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return None
 
 
 def _count(raw: sqlite3.Connection, source: str) -> int:

@@ -56,7 +56,7 @@ class WayBack:
             frontend=shows(self.settings, self.images.path(target.image)),
         )
         plan = plans.asking(plan, manifest, row)
-        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead)) if backup else plan
+        plan = self._told(plan, request, backup, row, live, ahead) if backup else plan
         back = row_to_be(manifest, target, row.state, row)
         return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
 
@@ -95,15 +95,15 @@ class WayBack:
         plan = plans.restore(
             row, restoring(request, backup), migrations=pending, expand={"addon": True} if addon else {}
         )
-        plan = replace(plan, lost=self._lost(request, backup, row, live, ahead))
+        plan = self._told(plan, request, backup, row, live, ahead)
         return Draft(plan, row, changed_row(row, row.state))
 
-    def _lost(
-        self, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
-    ) -> dict[str, dict[str, int]]:
-        """What was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
+    def _told(
+        self, plan: plans.Plan, request: Request, backup: Backup, row: Live, live: Mapping[str, Live], ahead: bool
+    ) -> plans.Plan:
+        """With what was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
         if request.accept_loss and not ahead:
-            return {}  # It is counted when requests are held: then the numbers are right.
+            return plan  # It is counted when requests are held: then the numbers are right.
         grant = grant_for(parse(row.manifest), live)
         grant = replace(grant, tables=grant.tables | frozenset(backup.tables))
         file = backup.file(self.settings)
@@ -111,7 +111,8 @@ class WayBack:
         loss = preview(self.settings.database_path, file, grant)
         if not ahead:
             refuse_loss(row.plugin, loss, request.rows)
-        return loss.to_json(request.rows)
+        warnings = loss.warnings(request.rows, backup.version)
+        return replace(plan, lost=loss.to_json(request.rows), warnings=(*plan.warnings, *warnings))
 
     def _older(self, request: Request, row: Live) -> dict[str, Any]:
         found = [item for item in self.store.history(row.plugin) if item["image"] != row.image]

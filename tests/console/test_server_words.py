@@ -15,7 +15,7 @@ from hotbay.doctor import examine
 from hotbay.model import Kind
 
 ROOT = Path(__file__).parents[2]
-SAYS = ["doctor/*.py", "draft.py", "plan.py", "resolve.py", "leaks.py", "store.py", "frontend/assets.py"]
+SAYS = ["doctor/*.py", "draft.py", "plan.py", "compare.py", "resolve.py", "leaks.py", "store.py", "frontend/assets.py"]
 
 
 @pytest.fixture(scope="module")

@@ -42,5 +42,6 @@ export const SENTENCES: Record<string, string> = {
   "--mend {finding} moves it to the exports": "„Beheben“ legt es zu den Exporten", "{path} is no backup that the registry knows": "{path} ist keine Sicherung, die das Register kennt", "{path} is of {plugin}, which is not installed": "{path} ist von {plugin}, das nicht installiert ist", "{path} can't be restored: {problem}": "{path} lässt sich nicht wiederherstellen: {problem}",
   // What plans warn of
   "the package is not signed": "Das Paket ist nicht signiert", "the manifest claims no routes: conflicts show only when the code is loaded": "Das Manifest nennt keine Adressen: Konflikte zeigen sich erst beim Laden", "before that: {first}": "davor: {first}", "{plugins} need it and stay active": "{plugins} brauchen es und bleiben aktiv",
+  "values of {column} in {count} rows are lost: the backup of {version} has no such column": "Werte von {column} in {count} Zeilen gehen verloren: Die Sicherung von {version} hat diese Spalte nicht",
   "rows of {tables} are lost": "Zeilen von {tables} gehen verloren", "rows of {tables} are lost; a backup stays until it is deleted": "Zeilen von {tables} gehen verloren; eine Sicherung bleibt, bis sie gelöscht wird",
 };
