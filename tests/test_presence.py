@@ -254,7 +254,7 @@ def test_one_holder_at_a_time_and_the_other_is_told_who(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(LeaseHeld), lease.hold(0.2):
             raise AssertionError
-        assert 0.2 <= time.monotonic() - began < 3
+        assert 0.2 <= time.monotonic() - began < 30
 
 
 def test_the_system_frees_the_lease_of_a_killed_holder(tmp_path: Path) -> None:
