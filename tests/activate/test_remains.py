@@ -53,7 +53,7 @@ def test_the_frozen_are_the_hosts_and_are_not_entered() -> None:
     host = Node(behind=behind)
     gc.freeze()
     fresh = Node(host=host)
-    found = {id(thing) for thing in gather([vars(fresh)])}
+    found = {id(thing) for thing in gather([fresh])}
     assert id(fresh.others) in found
     assert id(host) not in found
     assert id(behind) not in found
@@ -68,7 +68,7 @@ def test_a_walk_that_goes_astray_gathers_nothing() -> None:
 def test_old_garbage_dies_in_a_collection_of_the_young() -> None:
     node = old(Node(inner=Node()))
     gone = weakref.ref(node)
-    found = gather([vars(node)])
+    found = gather([node])
     del node
     gc.collect(1)
     assert gone() is not None, "what is gathered is held"
