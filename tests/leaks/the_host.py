@@ -12,8 +12,14 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 from pydantic import BaseModel
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, StaticPool, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def memory() -> Engine:
+    """A database that any thread may close: a plugin is loaded in one of its own."""
+    return create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
+
 
 T = TypeVar("T")
 END = threading.Event()
@@ -22,8 +28,8 @@ FILES: list[Any] = []
 CURRENT: ContextVar[Any] = ContextVar("CURRENT", default=None)
 HOOKS = pluggy.PluginManager("the_host")
 LOG = logging.getLogger("the_host")
-ENGINE = create_engine("sqlite://")
-STATE = SimpleNamespace(engine=create_engine("sqlite://"))
+ENGINE = memory()
+STATE = SimpleNamespace(engine=memory())
 on = pluggy.HookspecMarker("the_host")
 
 
