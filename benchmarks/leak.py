@@ -109,6 +109,7 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
         "p50_ms": {"first_tenth": milliseconds(early), "last_tenth": milliseconds(late)},
         "requests": len(found["done"]),
         "failed": len(found["failures"]),
+        "failures": found["failures"][:5],
         "seconds": round(moments[-1] - moments[0], 1),
         "via": options.via,
         "arenas": options.arenas or 0,
