@@ -14,13 +14,14 @@ import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from hotbay.activate import Image, Limits, Proof, patches
+from hotbay.activate import Image, Limits, Proof, holders, patches
 from hotbay.activate.context import PluginContext
 from hotbay.activate.inprocess import InProcess
 from hotbay.frameworks import FrameworkHost
@@ -133,6 +134,12 @@ def the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("the_host", "leaky_library"):
         sys.modules.pop(name, None)
         patches._originals.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far the search for holders comes in its time is no matter of these tests."""
+    monkeypatch.setattr(holders, "find", partial(holders.find, seconds=60.0))
 
 
 Unloaded = Callable[[str], Any]
