@@ -315,27 +315,27 @@ async def test_it_waits_until_the_old_generation_was_left(tmp_path: Path) -> Non
 
 
 async def test_it_waits_for_what_comes_after(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, receipt_seconds=0.4)
+    engine = Engine(tmp_path, receipt_seconds=2.0)
     async with engine.worker() as worker:
         install = await engine.install(files=slow("1.0.0"))
         assert await asyncio.to_thread(engine.host.applier.notary.write_due) == 1
         await worker.version()
         found = await settled(engine, install.operation)
     assert found["requests"]["after"]["requests"] == 1
-    assert 300_000 < found["requests"]["after"]["microseconds"] <= 400_001
+    assert 1_500_000 < found["requests"]["after"]["microseconds"] <= 2_000_001
 
 
 async def test_the_time_of_the_next_operation_is_not_counted_as_after_this_one(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, receipt_seconds=0.5)
+    engine = Engine(tmp_path, receipt_seconds=5.0)
     async with engine.worker() as worker:
         install = await engine.install(files=slow("1.0.0"))
         upgrade = await engine.install(version="2.0.0", files=slow("2.0.0"))
         await ask(worker, "/api/v1/shop/boom", 3)
         first, second = await settled(engine, install.operation), receipt(engine.host, upgrade.operation)
     assert first["requests"]["after"]["failed"] == 0
-    assert first["requests"]["after"]["microseconds"] < 400_000
+    assert first["requests"]["after"]["microseconds"] < 4_500_000
     assert second["requests"]["after"]["failed"] == 3
-    assert second["requests"]["before"]["microseconds"] < 400_000
+    assert second["requests"]["before"]["microseconds"] < 4_500_000
 
 
 async def test_workers_that_came_and_went_are_named(engine: Engine) -> None:

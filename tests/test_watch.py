@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ def edit(file: Path, text: str) -> None:
     """Write, and make sure that the time of the change differs."""
     before = file.stat().st_mtime_ns if file.exists() else 0
     file.write_text(text)
-    os.utime(file, ns=(before + 10_000_000, before + 10_000_000))
+    after = max(before + 10_000_000, time.time_ns())  # Later than all else in the folder, too.
+    os.utime(file, ns=(after, after))
 
 
 async def test_a_look_that_finds_what_the_last_one_found_asks_for_no_rows(
