@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hotbay.catalogue import read_catalogue
-from hotbay.compare import Loss, compare, pairs
+from hotbay.compare import Loss, compare, newer_values, pairs
 from hotbay.export import SIDE, export_data
 from hotbay.grant import Grant
 from hotbay.model import Rows
@@ -40,7 +41,8 @@ def both(tmp_path: Path) -> Iterator[Any]:
 
 
 def lost(raw: sqlite3.Connection) -> Loss:
-    return compare(raw, read_catalogue(raw), GRANT)
+    catalogue = read_catalogue(raw)
+    return replace(compare(raw, catalogue, GRANT), values=newer_values(raw, catalogue, GRANT))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hotbay.catalogue import Catalogue, read_catalogue
@@ -91,12 +91,16 @@ class Pair:
 
 def compare(raw: sqlite3.Connection, catalogue: Catalogue, grant: Grant) -> Loss:
     """What was written since the attached file, on a connection that is lifted. A million rows take about a second."""
-    both = list(pairs(raw, catalogue, grant))
-    known = {pair.shown: _numbers(raw, pair) for pair in both}
-    values = {column: count for pair in both for column, count in _values(raw, pair) if count}
+    known = {pair.shown: _numbers(raw, pair) for pair in pairs(raw, catalogue, grant)}
     there = _side_tables(raw)
     new = [(name, shown) for name, shown in _stored(catalogue, grant) if fold(name) not in there]
-    return Loss(known, {shown: _count(raw, f"main.{quote(name)}") for name, shown in new}, values)
+    return Loss(known, {shown: _count(raw, f"main.{quote(name)}") for name, shown in new})
+
+
+def newer_values(raw: sqlite3.Connection, catalogue: Catalogue, grant: Grant) -> Numbers:
+    """A loss's `values`. Reads each table that has newer columns once more: not while requests wait."""
+    found = (item for pair in pairs(raw, catalogue, grant) for item in _values(raw, pair))
+    return {column: count for column, count in found if count}
 
 
 def preview(database: Path, file: Path, grant: Grant) -> Loss:
@@ -106,7 +110,8 @@ def preview(database: Path, file: Path, grant: Grant) -> Loss:
             raw.execute("PRAGMA trusted_schema=OFF")
             raw.execute(f"ATTACH ? AS {SIDE}", (str(file),))
             raw.execute("BEGIN")
-            return compare(raw, read_catalogue(raw), grant)
+            catalogue = read_catalogue(raw)
+            return replace(compare(raw, catalogue, grant), values=newer_values(raw, catalogue, grant))
     except sqlite3.Error as error:
         raise StateError(f"can't compare the tables with {file}: {error}", mend="choose another backup") from error
 

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 from pydantic import BaseModel
-from sqlalchemy import Engine, StaticPool, create_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Engine, StaticPool, create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 def memory() -> Engine:
@@ -31,6 +31,18 @@ LOG = logging.getLogger("the_host")
 ENGINE = memory()
 STATE = SimpleNamespace(engine=memory())
 on = pluggy.HookspecMarker("the_host")
+
+
+def use(engine: Engine, model: Any) -> None:
+    """Statements of a model, of every kind that an engine keeps compiled."""
+    model.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(model(id=1))
+        session.commit()
+        (row,) = session.scalars(select(model)).all()
+        session.delete(row)
+        session.commit()
+    model.metadata.drop_all(engine)
 
 
 class Base(DeclarativeBase):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.util import LRUCache
 
 LIBRARIES = ("fastapi", "starlette", "pydantic", "sqlalchemy", "anyio", "inspect", "functools")
-_CACHED: type = type(lru_cache(lambda: None))
+LRU_CACHE: type = type(lru_cache(lambda: None))
 _known: dict[str, tuple[Callable[[], Any], ...]] = {}
 
 
@@ -28,7 +28,7 @@ class Cache(NamedTuple):
 
 def emptiable(thing: object) -> Cache | None:
     """A library's `lru_cache`, or what an engine compiled. The host's own caches may hold what must not change."""
-    if isinstance(thing, _CACHED) and is_library(sys.modules.get(getattr(thing, "__module__", None) or "")):
+    if isinstance(thing, LRU_CACHE) and is_library(sys.modules.get(getattr(thing, "__module__", None) or "")):
         return Cache(f"the cache of {thing.__module__}.{thing.__qualname__}", thing.cache_clear)  # type: ignore[attr-defined]
     return Cache("the statements that an engine compiled", thing.clear) if type(thing) is LRUCache else None
 

@@ -17,7 +17,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 from hotbay.activate import Holder
@@ -25,6 +25,7 @@ from hotbay.activate.caches import Cache
 from hotbay.activate.loader import PREFIX
 from hotbay.activate.owned import Owner
 from hotbay.activate.paths import AtExit, Standing, Way, describe, public
+from hotbay.activate.remains import referents
 
 _SECONDS = 3.0
 _OBJECTS = 600_000
@@ -83,7 +84,7 @@ class _Search:
         """Go on until each target was met, everything was seen, or the bounds are reached."""
         deadline, number = time.monotonic() + seconds, 0
         while number < len(self.nodes) and len(self.found) < len(self.targets):
-            for thing in _referents(self.nodes[number]):
+            for thing in referents([self.nodes[number]]):
                 self._add(thing, number)
             number += 1
             if number % _BREATH == 0:
@@ -140,18 +141,6 @@ class _Search:
                 return Holder(name, "object", texts[0], file, line, (*texts[:1], name))
         why = "something in C code" if self.complete else "something that was not found in the time for searching"
         return Holder(name, "unknown", why, file, line, (f"{sys.getrefcount(thing)} references", name))
-
-
-def _referents(node: Any) -> list[Any]:
-    """What an object refers to; of a module, only its names.
-
-    The state of one that is written in C may show objects that are dead and kept for reuse: `_asyncio` of 3.12 does.
-    Whoever takes a reference to one and lets it go frees it a second time, and from then on each collection runs in a
-    circle, with the whole process waiting for it.
-    """
-    if issubclass(type(node), ModuleType):
-        return [vars(node)]
-    return gc.get_referents(node)
 
 
 def _standings(frames: Mapping[int, FrameType]) -> Iterator[Standing]:

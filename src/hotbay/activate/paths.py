@@ -13,26 +13,24 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from types import CellType, CoroutineType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 from hotbay.activate import Holder
-from hotbay.activate.caches import Cache, emptiable
+from hotbay.activate.caches import LRU_CACHE, Cache, emptiable
 from hotbay.activate.owned import Owner
 
 _LONGEST = 16
 _WORDS = 80
 # To a frame's dictionary of names that only the frame has: the frame's, a name here, sys.getrefcount's argument.
 _OWN_REFERENCES = 3
-_CACHE: type = type(lru_cache(lambda: None))
 _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("timer", (threading.Timer, asyncio.TimerHandle)),
     ("thread", (threading.Thread,)),
     ("task", (asyncio.Task,)),
     ("logging", (logging.Logger, logging.Handler)),
     ("context variable", (contextvars.Context,)),
-    ("cache", (_CACHE,)),
+    ("cache", (LRU_CACHE,)),
 )
 
 
@@ -172,7 +170,7 @@ def describe(owner: Owner, node: Any) -> str:
 _WORDED: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (ModuleType, "module"),
     (type, "class"),
-    ((FunctionType, _CACHE), "function"),
+    ((FunctionType, LRU_CACHE), "function"),
     (CoroutineType, "coroutine"),
 )
 

@@ -37,14 +37,28 @@ def gather(roots: Iterable[object], most: int = MOST) -> list[Any]:
     found: dict[int, Any] = {}
     edge = list(roots)
     while edge:
-        # Never what the state of a module in C refers to: see `holders._referents`.
-        edge = [vars(thing) if issubclass(type(thing), ModuleType) else thing for thing in edge]
-        fresh = {id(thing): thing for thing in gc.get_referents(*edge) if id(thing) in ours and id(thing) not in found}
+        fresh = {id(thing): thing for thing in referents(edge) if id(thing) in ours and id(thing) not in found}
         found |= fresh
         if len(found) > most:
             return []
         edge = list(fresh.values())
     return list(found.values())
+
+
+def referents(things: Iterable[object]) -> list[Any]:
+    """What these refer to; of a module, only its names.
+
+    The state of one that is written in C may show objects that are dead and kept for reuse: `_asyncio` of 3.12 does.
+    Whoever takes a reference to one and lets it go frees it a second time, and from then on each collection runs in a
+    circle, with the whole process waiting for it.
+    """
+    modules, others = list[ModuleType](), list[object]()
+    for thing in things:
+        if issubclass(type(thing), ModuleType):
+            modules.append(thing)  # type: ignore[arg-type]
+        else:
+            others.append(thing)
+    return [*map(vars, modules), *gc.get_referents(*others)]
 
 
 def let_go(found: list[Any]) -> None:

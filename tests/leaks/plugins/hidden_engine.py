@@ -1,10 +1,7 @@
 """The same by an engine that no module names."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from the_host import STATE
-
-ENGINE = STATE.engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from the_host import STATE, use
 
 
 class Base(DeclarativeBase): ...
@@ -15,11 +12,4 @@ class Order(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-Base.metadata.create_all(ENGINE)
-with Session(ENGINE) as session:
-    session.add(Order(id=1))
-    session.commit()
-    ORDERS = session.scalars(select(Order)).all()
-    session.delete(ORDERS.pop())
-    session.commit()
-Base.metadata.drop_all(ENGINE)
+use(STATE.engine, Order)

@@ -1,8 +1,7 @@
 """Statements of its own model, executed by the host's engine, which keeps them compiled."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from the_host import ENGINE
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from the_host import ENGINE, use
 
 
 class Base(DeclarativeBase): ...
@@ -13,11 +12,4 @@ class Order(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-Base.metadata.create_all(ENGINE)
-with Session(ENGINE) as session:
-    session.add(Order(id=1))
-    session.commit()
-    ORDERS = session.scalars(select(Order)).all()
-    session.delete(ORDERS.pop())
-    session.commit()
-Base.metadata.drop_all(ENGINE)
+use(ENGINE, Order)
