@@ -107,10 +107,12 @@ def _entry(row: Live, offers: list[Offer]) -> Entry:
 
 
 def _offer(offer: Offer) -> Entry:
+    from hotbay.console.shelf import runtime_of
+
     name = str(offer.manifest.get("name", offer.id))
     text = str(offer.manifest.get("description", ""))
     about = {name: offer.manifest.get(name) for name in ("category", "price", "author")}
-    about["runtime"] = (offer.manifest.get("backend") or {}).get("runtime") or "inprocess"
+    about["runtime"] = runtime_of(offer.manifest)
     rest = {"sha256": offer.sha256, "size": offer.size, "location": offer.location}
     return {"id": offer.id, "name": name, "version": offer.version, "description": text} | about | rest
 

@@ -47,7 +47,7 @@ class Addon:
     @property
     def runtime(self) -> str:
         """What runs its code: `inprocess` or `isolated`."""
-        return str((self.manifest.get("backend") or {}).get("runtime") or "inprocess")
+        return runtime_of(self.manifest)
 
     @property
     def paid(self) -> bool:
@@ -107,6 +107,11 @@ def addons(hotbay: Hotbay) -> tuple[list[Addon], list[dict[str, Any]]]:
     except HotbayError as error:
         problems.append(error.to_json())
     return joined(offers, hotbay.store.all_live()), problems
+
+
+def runtime_of(manifest: Mapping[str, Any]) -> str:
+    """What runs the code of a package: `inprocess` or `isolated`."""
+    return str((manifest.get("backend") or {}).get("runtime") or "inprocess")
 
 
 def joined(offers: Sequence[Offer], live: Mapping[str, Live]) -> list[Addon]:
