@@ -49,3 +49,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped, which is a failure where CI is set: {report.longrepr}"
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What made somebody try a test once more is told, too: a test that fails now and then has found something."""
+    if report.outcome == "rerun":
+        print(f"\n{report.nodeid} is tried once more, because:\n{report.longreprtext[-4000:]}\n")

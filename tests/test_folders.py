@@ -133,6 +133,51 @@ def test_new_content_replaces_the_folder_under_either_name(folders: Folders, tmp
     assert version(folders.root / "shop") == "2.0.0"
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_a_name_that_somebody_gave_it_since_is_kept(folders: Folders, tmp_path: Path, active: bool) -> None:
+    was, now = folders.place("shop", active=active), folders.place("shop", active=not active)
+    plugin_folder(now, version="1.0.0")
+    folders.publish(1, "shop", active=active, was=was.name)
+    assert names(folders) == [now.name]
+    folders.shelve(plugin_folder(tmp_path / "image", version="2.0.0"), 7, "shop")
+    folders.publish(7, "shop", active=active, was=was.name)
+    folders.publish(7, "shop", active=active, was=was.name)
+    assert names(folders) == [now.name]
+    assert version(now) == "2.0.0"
+
+
+def test_its_own_renaming_is_none_of_somebody(folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Cut off between the two names: what is left is no choice of anybody's."""
+    plugin_folder(folders.root / "shop", version="1.0.0")
+    plugin_folder(folders.root / "_shop", version="1.0.0")
+    folders.shelve(plugin_folder(tmp_path / "image", version="2.0.0"), 7, "shop")
+    real, left = Path.rename, [1]
+
+    def rename(path: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            folders.publish(7, "shop", active=True, was="shop")
+    folders.publish(7, "shop", active=True, was="shop")
+    assert names(folders) == ["shop"]
+    assert version(folders.root / "shop") == "2.0.0"
+
+
+def test_a_folder_that_was_missing_and_is_back_is_not_removed(folders: Folders) -> None:
+    assert folders.name("shop") == ""
+    plugin_folder(folders.root / "_shop")
+    assert folders.name("shop") == "_shop"
+    folders.remove(1, "shop", was="")
+    assert names(folders) == ["_shop"]
+    folders.remove(1, "shop", was="_shop")
+    assert names(folders) == []
+
+
 def test_removal(folders: Folders) -> None:
     plugin_folder(folders.root / "shop")
     plugin_folder(folders.root / "_shop")

@@ -41,7 +41,7 @@ from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
 from hotbay.presence import lives
-from hotbay.recover import sweep_marks
+from hotbay.recover import sweep_keys, sweep_marks
 from hotbay.request import Request
 from hotbay.steps import STEPS
 
@@ -480,6 +480,16 @@ def test_half_a_mark_of_a_dead_process_is_swept(tmp_path: Path) -> None:
     for name in (*kept, f"{child.pid}-cd.new"):
         (tmp_path / name).touch()
     sweep_marks(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_a_key_that_a_killed_process_had_half_made_is_deleted(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    kept = {"receipts.key", f".receipts.key.{os.getpid()}.0a1b2c3d", ".other.txt"}
+    for name in (*kept, f".receipts.key.{child.pid}.0a1b2c3d", f".secret.key.{child.pid}.0a1b2c3d"):
+        (tmp_path / name).touch()
+    sweep_keys(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event
 
 from engine import Engine
+from hotbay.apply import Progress
 from hotbay.confirm import confirm
 from hotbay.model import Kind, State
 from hotbay.package import pack
@@ -81,6 +82,57 @@ async def test_renaming_deactivates_and_activates(engine: Engine, registrar: Reg
     (plugins / "_shop").rename(plugins / "shop")
     assert looks(registrar) == ["activate shop"]
     assert state(engine) == ("1.0.0", State.ACTIVE)
+
+
+def meanwhile(engine: Engine, verb: str, act: Callable[[], object]) -> None:
+    """Do something once, when a step of the next operations begins."""
+    acts = [act]
+
+    def progress(item: Progress) -> None:
+        if item.verb == verb and item.state == "running" and acts:
+            acts.pop()()
+
+    engine.host.applier.progress = progress
+
+
+async def test_a_folder_that_is_renamed_back_before_the_operation_has_ended_keeps_its_name(
+    engine: Engine, registrar: Registrar, plugins: Path
+) -> None:
+    await engine.install()
+    looks(registrar)
+    for before, after in (("shop", "_shop"), ("_shop", "shop")):
+        (plugins / before).rename(plugins / after)
+        meanwhile(engine, "publish", lambda before=before, after=after: (plugins / after).rename(plugins / before))
+        way, back = ("deactivate", "activate") if after == "_shop" else ("activate", "deactivate")
+        assert looks(registrar) == [f"{way} shop", f"{back} shop"]
+        assert (plugins / before).is_dir()
+        assert state(engine) == ("1.0.0", State.INACTIVE if before == "_shop" else State.ACTIVE)
+        (plugins / before).rename(plugins / after)
+        looks(registrar)
+
+
+async def test_a_folder_that_is_put_back_while_it_is_uninstalled_is_installed(
+    engine: Engine, registrar: Registrar, plugins: Path, tmp_path: Path
+) -> None:
+    await engine.install()
+    await engine.install("mail")
+    looks(registrar)
+    (plugins / "shop").rename(tmp_path / "shop")
+    meanwhile(engine, "publish", lambda: (tmp_path / "shop").rename(plugins / "shop"))
+    assert looks(registrar) == ["uninstall shop", "install shop"]
+    assert (plugins / "shop" / "metadata.json").is_file()
+
+
+async def test_new_content_takes_the_name_that_somebody_gave_the_folder_meanwhile(
+    engine: Engine, registrar: Registrar, plugins: Path
+) -> None:
+    await engine.install()
+    looks(registrar)
+    meanwhile(engine, "publish", lambda: (plugins / "shop").rename(plugins / "_shop"))
+    await engine.install(version="2.0.0")
+    assert state(engine) == ("2.0.0", State.ACTIVE)
+    assert looks(registrar) == ["deactivate shop"]
+    assert state(engine) == ("2.0.0", State.INACTIVE)
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("shop", State.ACTIVE), ("_shop", State.INACTIVE)])

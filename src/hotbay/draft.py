@@ -69,9 +69,14 @@ class Drafter:
         temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
-            yield self._warned(self._draft(request, temporary, ahead))
+            yield self._named(request, self._warned(self._draft(request, temporary, ahead)))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _named(self, request: Request, draft: Draft) -> Draft:
+        """The step that names the folder knows what its name was: it must not undo what somebody does meanwhile."""
+        folder = request.folder.path.name if request.folder is not None else self.folders.name(draft.plan.plugin)
+        return replace(draft, plan=plans.naming(draft.plan, folder))
 
     def _warned(self, draft: Draft) -> Draft:
         """Leaving a generation that stays in memory costs the host something each time."""

@@ -84,6 +84,11 @@ class Folders:
         """Where a plugin's folder belongs."""
         return self.root / (plugin if active else f"_{plugin}")
 
+    def name(self, plugin: str) -> str:
+        """The name that a plugin's folder has now: `x`, `_x`, or nothing where there is none."""
+        places = (self.place(plugin, active=active) for active in (True, False))
+        return next((path.name for path in places if path.exists()), "")
+
     def shelf(self, operation: int, plugin: str) -> Path:
         """Where an operation keeps the new content until the switch."""
         return self.root / f"{_OURS}new-{operation}-{plugin}"
@@ -102,12 +107,18 @@ class Folders:
         for path in (shelf, *leftovers(shelf)):
             shutil.rmtree(path, ignore_errors=True)
 
-    def publish(self, operation: int, plugin: str, *, active: bool) -> None:
-        """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat."""
+    def publish(self, operation: int, plugin: str, *, active: bool, was: str | None = None) -> None:
+        """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat.
+
+        `was` is the folder's name when the operation was planned. Who has renamed it since wants what the new name says:
+        it keeps that, and the next look at the folder follows.
+        """
         target, other = self.place(plugin, active=active), self.place(plugin, active=not active)
+        if was == target.name and other.exists() and not target.exists():
+            target, other = other, target
         shelf = self.shelf(operation, plugin)
         if shelf.exists():
-            self._discard(operation, target, other)
+            self._discard(operation, other, target)  # The other first: alone it would be a name of somebody's choice.
             shelf.rename(target)
         elif other.exists():
             self._discard(operation, target)
@@ -115,9 +126,10 @@ class Folders:
         fsync_dir(self.root)
         self.sweep()
 
-    def remove(self, operation: int, plugin: str) -> None:
-        """Delete a plugin's folder; safe to repeat."""
-        self._discard(operation, self.place(plugin, active=True), self.place(plugin, active=False))
+    def remove(self, operation: int, plugin: str, *, was: str | None = None) -> None:
+        """Delete a plugin's folder; safe to repeat. Not one that was put there since it was missing (`was` is "")."""
+        if was != "":
+            self._discard(operation, self.place(plugin, active=True), self.place(plugin, active=False))
         fsync_dir(self.root)
         self.sweep()
 

@@ -49,7 +49,9 @@ class GuardedConnection(sqlite3.Connection):
         me = weakref.ref(self)
         self.rules = Rules(self.grant, self.mode, lambda: (it := me()) is not None and it.in_transaction)
         self.ignore_rollback = False
-        self.execute("PRAGMA journal_mode=WAL")
+        # It answers a row. Whoever held the cursor (a search through the heap does) would keep the statement open, and
+        # SQLite then refuses the functions that SQLAlchemy registers.
+        self.execute("PRAGMA journal_mode=WAL").close()
         # Rebuilding the parent of a foreign key with enforcement on would delete the children.
         self.execute(f"PRAGMA foreign_keys={'OFF' if migrate else 'ON'}")
         self.execute("PRAGMA synchronous=FULL")

@@ -257,6 +257,12 @@ def asking(plan: Plan, manifest: Manifest, old: Live | None) -> Plan:
     return replace(plan, reads=reads, added={what: names for what, names in new.items() if names})
 
 
+def naming(plan: Plan, folder: str) -> Plan:
+    """The plan, with the name (`x`, `_x` or nothing) that the plugin's folder has before it."""
+    steps = (replace(step, params={"was": folder}) if step.verb == "publish" else step for step in plan.steps)
+    return replace(plan, steps=tuple(steps))
+
+
 def _compile(image: str) -> Step:
     return _step("compile", _say("compile and check its pages for browsers"), {"image": image})
 

@@ -71,6 +71,7 @@ def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
     settle(writer, every=thorough)
     sweep_staging(writer.settings.staging)
     sweep_marks(writer.settings.loading)
+    sweep_keys(writer.settings.home)
     writer.workers.sweep()
     return closed
 
@@ -215,6 +216,13 @@ def sweep_marks(folder: Path) -> None:
     """Delete marks of loads (`<process>-….new`) that a killed process had half written; whole ones are evidence."""
     for path in folder.glob("*.new"):
         if not lives(path.name.partition("-")[0]):
+            path.unlink(missing_ok=True)
+
+
+def sweep_keys(home: Path) -> None:
+    """Delete keys (`.<name>.key.<process>.…`, see `keyfile`) that a killed process had half made."""
+    for path in home.glob(".*.key.*.*"):
+        if not lives(path.name.split(".")[-2]):
             path.unlink(missing_ok=True)
 
 

@@ -24,7 +24,7 @@ from hotbay.errors import ActivationFailed, HotbayError, OperationFailed, Proble
 from hotbay.expand import ADDON, Expand, revert
 from hotbay.facts import KEPT_TABLES
 from hotbay.migrate import Transaction
-from hotbay.model import Contributions, Kind, Live
+from hotbay.model import Contributions, Kind, Live, State
 from hotbay.presence import Status, gone
 from hotbay.preserve import BackUp, Export, Restore
 from hotbay.suspects import Suspects, killer
@@ -347,11 +347,11 @@ class Publish:
 
     def do(self, bench: Bench, params: Record) -> Record:
         """Swap or rename the folder; safe to repeat."""
-        state = bench.plan.state
+        state, was = bench.plan.state, params.get("was")
         if state is None:
-            bench.folders.remove(bench.operation, bench.plugin)
+            bench.folders.remove(bench.operation, bench.plugin, was=was)
         else:
-            bench.folders.publish(bench.operation, bench.plugin, active=state.value == "active")
+            bench.folders.publish(bench.operation, bench.plugin, active=state is State.ACTIVE, was=was)
         mine = backup_of(bench.store, bench.operation)
         if mine is not None:
             retire_backups(bench.settings, bench.store, bench.plugin, frozenset({mine.id}))

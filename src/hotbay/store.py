@@ -54,9 +54,8 @@ def sqlite_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _pragmas(raw: sqlite3.Connection, _record: object) -> None:
-        raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-        raw.execute("PRAGMA journal_mode=WAL")
-        raw.execute("PRAGMA synchronous=NORMAL")
+        for setting in (f"busy_timeout={BUSY_SECONDS * 1000:.0f}", "journal_mode=WAL", "synchronous=NORMAL"):
+            raw.execute(f"PRAGMA {setting}").close()  # Some answer a row: open until then, see `guard`.
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -92,7 +92,7 @@ class Registrar:
             return self._changed(found, row)
         if row.active != found.active:
             kind = Kind.ACTIVATE if found.active else Kind.DEACTIVATE
-            return Request(kind, found.plugin, force=True)
+            return Request(kind, found.plugin, folder=found, force=True)
         return None
 
     def _killed(self, found: Found, content: str) -> bool:

@@ -165,3 +165,32 @@ def test_two_threads_may_let_go_of_the_same() -> None:
         thread.join()
     assert all(gc.is_tracked(node) for node in nodes)
     assert remains._is_known()
+
+
+class Passing:
+    """What a thread makes and has done with at once."""
+
+
+def test_nothing_of_other_threads_is_held() -> None:
+    """A cursor that lived on would keep its statement open."""
+    heap = [Node() for _ in range(20_000)]
+    over, held = threading.Event(), 0
+
+    def others() -> None:
+        nonlocal held
+        while not over.is_set():
+            last = weakref.ref(Passing())
+            held += last() is not None
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=others)
+    thread.start()
+    try:
+        for _ in range(20):
+            assert len(gather([heap[0]])) >= 1
+    finally:
+        sys.setswitchinterval(usual)
+        over.set()
+        thread.join()
+    assert held == 0

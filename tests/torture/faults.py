@@ -27,7 +27,10 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _VARYING = (
     (re.compile(r"\b([wa])-\d+-[0-9a-f]{6}"), r"\1-*"),
     (re.compile(r"(?<=staging/)\d+-[0-9a-f]{16}"), "*"),
+    (re.compile(r"(?<=loading/)\d+-[0-9a-f]{8}"), "*"),
     (re.compile(r"(?<=staging/)\d+-hotbay-frontend-\w{8}"), "frontend-*"),
+    (re.compile(r"(?<=\.key\.)\d+\.[0-9a-f]{8}"), "*"),
+    (re.compile(r"\.[0-9a-f]{8}(?=\.package)"), ".*"),
     (re.compile(r"\.[a-z0-9_]{8,16}\.part"), ".*.part"),
     (re.compile(r"(?<=\.pyc\.)\d+"), "*"),
     (re.compile(r"(?<=\.)\d+(?=\.tmp)"), "*"),

@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import gc
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -72,7 +73,8 @@ class _Search:
 
     def _add(self, thing: Any, parent: int) -> None:
         key = id(thing)
-        if key in self._seen or not gc.is_tracked(thing):
+        # A cursor that is held keeps its statement open, and SQLite then refuses what needs none to be.
+        if key in self._seen or not gc.is_tracked(thing) or issubclass(type(thing), sqlite3.Cursor):
             return
         self._seen.add(key)
         self.nodes.append(thing)

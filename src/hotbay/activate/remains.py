@@ -33,7 +33,7 @@ def gather(roots: Iterable[object], most: int = MOST) -> list[Any]:
 
     The answer holds it all: `let_go` of it before a collection.
     """
-    ours = {id(thing) for thing in gc.get_objects()}  # Without those that are frozen: the host's.
+    ours = _addresses()
     found: dict[int, Any] = {}
     edge = list(roots)
     while edge:
@@ -43,6 +43,15 @@ def gather(roots: Iterable[object], most: int = MOST) -> list[Any]:
             return []
         edge = list(fresh.values())
     return list(found.values())
+
+
+def _addresses() -> set[int]:
+    """Of what the collector tracks and is not frozen: the host's is.
+
+    In one call of C, `set`, which asks for the list itself: while that is there it holds what other threads have just
+    done with. A cursor that is held keeps its statement open, and SQLite then refuses what needs none to be.
+    """
+    return set(map(id, chain.from_iterable(map(operator.call, (gc.get_objects,)))))
 
 
 def referents(things: Iterable[object]) -> list[Any]:
