@@ -146,7 +146,7 @@ def test_a_name_that_somebody_gave_it_since_is_kept(folders: Folders, tmp_path: 
     assert version(now) == "2.0.0"
 
 
-def test_its_own_renaming_is_none_of_somebody(folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_its_own_renaming_is_nobodys_choice(folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Cut off between the two names: what is left is no choice of anybody's."""
     plugin_folder(folders.root / "shop", version="1.0.0")
     plugin_folder(folders.root / "_shop", version="1.0.0")

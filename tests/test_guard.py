@@ -417,7 +417,7 @@ def test_a_connection_is_garbage_when_it_is_closed(host: Path) -> None:
 
 
 def test_a_held_cursor_does_not_keep_a_connection_from_being_made(tmp_path: Path) -> None:
-    """A search through the heap holds everything that it meets; SQLAlchemy registers functions on each new connection."""
+    """A search through the heap holds what it meets; SQLAlchemy registers functions on each new connection."""
     held: list[sqlite3.Cursor] = []
 
     class Held(sqlite3.Cursor):

@@ -110,8 +110,8 @@ class Folders:
     def publish(self, operation: int, plugin: str, *, active: bool, was: str | None = None) -> None:
         """Put shelved content (if there is any) in the folder's place, and give the folder its name; safe to repeat.
 
-        `was` is the folder's name when the operation was planned. Who has renamed it since wants what the new name says:
-        it keeps that, and the next look at the folder follows.
+        `was` is the folder's name when the operation was planned. Who has renamed it since wants what the new name
+        says: it keeps that, and the next look at the folder follows.
         """
         target, other = self.place(plugin, active=active), self.place(plugin, active=not active)
         if was == target.name and other.exists() and not target.exists():
