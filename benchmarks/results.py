@@ -139,6 +139,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "torture": {
         "Fault points of all operations": "points",
+        "Trials / done": "trials done",
         "Processes killed with SIGKILL": "kills",
         "**Torn: neither the old nor the new state** (goal: 0)": "torn",
         "**Acknowledged rows lost** (goal: 0)": "lost_rows",

@@ -4,15 +4,17 @@ A dry run of every operation lists its fault points: before and after each file 
 each row written, each commit, each step, the beacon, the routing table. Then for each point a fresh process is killed
 there with SIGKILL, another one recovers, and the whole state is compared with that before and that after the operation:
 code, tables, rows, ledger, registry, live rows, folders, images, exports, leftovers. A worker's visitor adds rows
-meanwhile: each that was acknowledged must be there.
+meanwhile: each that was acknowledged must be there. Of a point after an effect and the one before the next effect only
+one is taken: nothing happens between them.
 
 `kills` processes that were killed, `torn` trials that ended in neither state, `lost_rows` acknowledged rows that were
-gone. `--quick` takes a sample; `--seed` repeats one.
+gone. `--quick` takes a sample; `--seed` repeats one. `--minutes` ends it early; of the `trials`, `done` were made.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import sys
@@ -39,6 +41,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--each", type=int, help="points of each operation and kind of kill")
     parser.add_argument("--random", type=int, help="kills at random times")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at a time")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no more trials after that")
     parser.add_argument("--folder", type=Path, default=memory(), help="where the hosts are made")
     return parser.parse_args()
 
@@ -63,14 +66,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hotbay-torture-", dir=given.folder) as folder:
         campaign = Campaign(Path(folder), size=size(given), seed=given.seed, only=given.only)
         say(f"{len(campaign.trials)} trials, {campaign.points} fault points, seed {given.seed}")
-        found = campaign.run(given.jobs)
+        found = campaign.run(given.jobs, given.minutes * 60)
     whole = Tally()
     for tally in found.values():
         whole.add(tally)
     counts = {who: {**asdict(tally), "torn": len(tally.torn)} for who, tally in sorted(found.items())}
     answer = {**asdict(whole), "torn": len(whole.torn), "by_who": counts, "failures": whole.torn[:20]}
     seconds = round(time.monotonic() - began, 1)
-    report("torture", given, {**answer, "points": campaign.points, "seed": given.seed, "seconds": seconds})
+    answer |= {"points": campaign.points, "trials": len(campaign.trials), "done": whole.kills + whole.missed}
+    report("torture", given, {**answer, "seed": given.seed, "seconds": seconds})
     return int(bool(whole.torn or whole.lost_rows))
 
 

@@ -500,6 +500,27 @@ def test_uninstall_purge_runs_the_down_scripts_and_one_that_fails_does_not_matte
     assert query(host, "SELECT name FROM sqlite_master WHERE name LIKE 'shop%'") == []
 
 
+def test_a_down_script_that_fails_half_way_does_not_keep_the_plugin(
+    host: OfflineHost, packages: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is needed here: how rows were before they were changed is not in the catalogue."""
+    first = {"0001_a.up": ITEMS + ROW, "0001_a.down": "DROP TABLE shop_items;"}
+    second = {"0002_b.up": "UPDATE shop_items SET name = 'changed';"}
+    second["0002_b.down"] = (
+        "UPDATE shop_items SET name = 'old'; ALTER TABLE shop_items RENAME TO shop_half; DROP TABLE shop_never;"
+    )
+    shop(packages, "2.0.0", migrations=first)
+    run(host, Kind.INSTALL)
+    shop(packages, "2.1.0", migrations=first | second)
+    run(host, Kind.UPGRADE)
+    assert host.store.applied("shop")[-1]["undo"] is None
+    run(host, Kind.UNINSTALL, data=DataPolicy.PURGE)
+    assert "the plugin's own removal failed" in caplog.text
+    assert "shop_never" in caplog.text
+    assert query(host, "SELECT name FROM sqlite_master WHERE name LIKE 'shop%'") == []
+    assert host.store.find_live("shop") is None
+
+
 def test_tables_of_somebody_else_are_never_dropped(host: OfflineHost, packages: Path) -> None:
     build(packages, "shopping", files={"migrations/up.sql": "CREATE TABLE shopping_list (id);"})
     with closing(sqlite3.connect(host.settings.database_path)) as connection:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from lab import ACTOR, BUSY, CUTS, RECOVERY, WORKER, Lab, Tally, Trial
@@ -73,7 +76,7 @@ class Campaign:
         return self.random.sample(there, min(self.size.cuts, len(there)))
 
     def _sample(self, points: list[str]) -> list[str]:
-        each = self.size.each
+        each, points = self.size.each, apart(points)
         return points if each is None else self.random.sample(points, min(each, len(points)))
 
     def _by_chance(self) -> Trial:
@@ -83,12 +86,16 @@ class Campaign:
             return Trial(who, name, delay=delay / 2, cut=self.random.choice(self._cuts[name]))
         return Trial(ACTOR if who == RECOVERY else who, name, delay=delay)
 
-    def run(self, jobs: int) -> dict[str, Tally]:
-        """All trials, `jobs` at a time; what they came to, by who was killed."""
+    def run(self, jobs: int, seconds: float = math.inf) -> dict[str, Tally]:
+        """The trials, `jobs` at a time, that begin within so many seconds; what they came to, by who was killed."""
         reading, writing = os.pipe()
         feeder = Child(lambda child: self._feed(writing), self.lab.root / "feeder.log")
         os.close(writing)
-        runners = [Child(lambda child: self._run(child, reading), self.lab.root / f"run-{i}.log") for i in range(jobs)]
+        deadline = time.monotonic() + seconds
+        runners = [
+            Child(lambda child: self._run(child, reading, deadline), self.lab.root / f"run-{i}.log")
+            for i in range(jobs)
+        ]
         os.close(reading)
         tallies: dict[str, Tally] = {}
         for runner in runners:
@@ -101,13 +108,14 @@ class Campaign:
         return tallies
 
     def _feed(self, pipe: int) -> None:
-        for number in range(len(self.trials)):
-            os.write(pipe, number.to_bytes(4, "big"))
+        with suppress(BrokenPipeError):  # The time is over.
+            for number in range(len(self.trials)):
+                os.write(pipe, number.to_bytes(4, "big"))
 
-    def _run(self, child: Child, pipe: int) -> None:
+    def _run(self, child: Child, pipe: int, deadline: float) -> None:
         """One runner: it takes the next trial when it has ended one."""
         tallies: dict[str, Tally] = {}
-        while number := os.read(pipe, 4):
+        while time.monotonic() < deadline and (number := os.read(pipe, 4)):
             trial = self.trials[int.from_bytes(number, "big")]
             tally = self.lab.run(trial)
             tallies.setdefault(trial.who if trial.point else "by_chance", Tally()).add(tally)
@@ -115,3 +123,9 @@ class Campaign:
                 print(text, file=sys.stderr, flush=True)
         for told in tallies.items():
             child.say(told)
+
+
+def apart(points: list[str]) -> list[str]:
+    """One of each two that nothing happens between: after an effect it is as before the next one."""
+    pairs = pairwise([*points, "after the last"])
+    return [point for point, then in pairs if not point.startswith("after") or then.startswith("after")]

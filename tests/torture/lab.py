@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from processes import KILLED, Child, act, notes_of, recover, serve
 
-from hosts import CASES, Case, make_starts
+from hosts import CASES, Case, look, make_starts
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ class Lab:
         made = Child(lambda child: make_starts(root), root / "make.log")
         if made.end():
             raise RuntimeError((root / "make.log").read_text())
+        self._warm()
+
+    def _warm(self) -> None:
+        """Look once: what every process would work out anew (patterns, settings, types) is then forked with it."""
+        home = self._fresh(self.root / CASES["upgrade"].start)
+        look(home, self.packages)
+        routes = FastAPI()
+        routes.get("/api/v1/shop/version")(lambda: "")
+        routes.openapi()
+        self.forget(home)
 
     # ── homes and processes ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaign import apart
 from lab import ACTOR, BUSY, RECOVERY, WORKER, Lab, Trial
 
 from engine_host import elsewhere
@@ -42,6 +43,12 @@ def test_a_kill_leaves_the_old_or_the_new_state(capfd: pytest.CaptureFixture[str
     assert answer["missed"] < answer["kills"] / 4
     assert answer["acknowledged"] > 0
     assert min(answer["old"], answer["new"]) > 10
+
+
+def test_of_two_points_that_nothing_happens_between_one_is_taken() -> None:
+    passed = ["before a", "after a", "before b", "before c", "after c", "after b", "before d", "after d"]
+    assert apart(passed) == ["before a", "before b", "before c", "after c", "before d", "after d"]
+    assert apart([]) == []
 
 
 # ── it would tell ──
