@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Visitor
@@ -87,12 +91,18 @@ def test_a_plan_in_german(site: Site, admin: Visitor) -> None:
 def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
     body = {"addon_id": "ai_chatbot"}
     site.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
+    half = Path(site.environment["HOTBAY_HOME"]) / "images" / ".gone-x"
+    half.mkdir()
     page = admin.tab("/health")
     expect(page.get_by_text("worker(s) serve")).to_be_visible()
+    expect(page.get_by_text("“Mend” deletes it")).to_be_visible()
+    expect(page.get_by_text("--mend")).to_have_count(0)
     page.evaluate("localStorage.setItem('hotbay.language', 'de')")
     page.reload()
     expect(page.get_by_text("2 Worker arbeiten")).to_be_visible()
     expect(page.get_by_text("Speicherplatz")).to_be_visible()
+    expect(page.get_by_text("„Beheben“ löscht es")).to_be_visible()
+    half.rmdir()
     expect(page.get_by_text("worker(s) serve")).to_have_count(0)
     page.goto(f"{site.url}/plugins/ai_chatbot")
     page.get_by_role("button", name="Deinstallieren").click()
@@ -101,3 +111,27 @@ def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
     expect(dialog.get_by_text("gehen verloren")).to_be_visible()
     page.goto(f"{site.url}/plugins/ai_chatbot?tab=settings")
     expect(page.get_by_role("textbox", name="API key")).to_be_visible()
+
+
+def test_what_an_upgrade_asks_for_anew_and_does_to_tables_is_told_before(site: Site, admin: Visitor) -> None:
+    first = {"migrations/0001_a.up.sql": "CREATE TABLE diary_days (day TEXT, words INTEGER);"}
+    second = {"migrations/0002_b.up.sql": "UPDATE diary_days SET words = 0 WHERE words IS NULL;"}
+    site.offer("diary", "1.0.0", first, permissions=["database.create_tables"])
+    wishes = {"permissions": ["database.create_tables", "network"], "database": {"reads": ["invoices"]}}
+    site.offer("diary", "1.1.0", first | second, **wishes)
+    site.client.post(f"{API}/marketplace/install", json={"addon_id": "diary", "version": "1.0.0"}).raise_for_status()
+    page = admin.tab("/plugins/diary")
+    page.get_by_role("button", name="Upgrade to 1.1.0").click()
+    dialog = page.get_by_role("dialog")
+    wished = dialog.get_by_role("listitem")
+    expect(wished.filter(has_text="Connect to other servers")).to_contain_text("new")
+    expect(wished.filter(has_text="Read the host's table invoices")).to_contain_text("new")
+    expect(wished.filter(has_text="Make tables of its own")).not_to_contain_text("new")
+    expect(dialog.get_by_text("Its requests wait while this runs")).to_be_visible()
+    expect(dialog.get_by_text("changes rows of diary_days")).to_contain_text("0002_b.up.sql:1")
+    dialog.get_by_role("button", name="Upgrade", exact=True).click()
+    dialog.get_by_role("button", name="Close").last.click()
+    with closing(sqlite3.connect(site.folder / "billing.db")) as connection, connection:
+        connection.execute("INSERT INTO diary_days VALUES ('monday', 12)")
+    page.get_by_role("button", name="Roll back").first.click()
+    expect(page.get_by_role("dialog").get_by_text("diary_days: lost: 1 added")).to_be_visible()

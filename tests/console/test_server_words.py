@@ -12,10 +12,12 @@ from console.scripts import evaluate
 from console.test_words import GAP, PAIR, gaps, plain
 from engine_host import opened, run, shop
 from hotbay.doctor import examine
+from hotbay.findings import RULES
 from hotbay.model import Kind
 
 ROOT = Path(__file__).parents[2]
-SAYS = ["doctor/*.py", "draft.py", "plan.py", "compare.py", "resolve.py", "leaks.py", "store.py", "frontend/assets.py"]
+SAYS = ["doctor/*.py", "draft.py", "plan.py", "compare.py", "resolve.py", "leaks.py", "store.py"]
+SAYS += ["findings.py", "frontend/assets.py"]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,13 @@ def test_a_sentence_is_recognised(german: dict[str, str], text: str, sentence: s
 
 def test_what_no_form_fits_stays(german: dict[str, str]) -> None:
     assert recognised(german, "something new happened", "", "all folders below") == [None, None, None]
+
+
+def test_every_reason_why_a_statement_does_more_than_add_is_recognised(german: dict[str, str]) -> None:
+    texts = [rule.why.format(name="shop_items") for rule in RULES.values()]
+    assert [form["values"] if form else None for form in recognised(german, *texts)] == [{"name": "shop_items"}] * len(
+        texts
+    )
 
 
 def test_what_the_doctor_says_of_a_host_is_recognised(german: dict[str, str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Checkbox, Group, List, Modal, Radio, Select, Skeleton, Stack, Switch, Text, TextInput, ThemeIcon } from "@mantine/core";
+import { Alert, Badge, Button, Checkbox, Group, Modal, Radio, Select, Skeleton, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { api } from "../../sdk/api";
@@ -12,10 +12,9 @@ import { useFocusBack, useFocusInside } from "../app/useFocusBack";
 import { keepLicense, LicenseKey } from "./LicenseKey";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
+import { Told } from "./Told";
 import type { Kind, Plan } from "./types";
 import { useOperation } from "./useOperation";
-import { told } from "../words/told";
-import { permission } from "./words";
 
 /** What somebody wants to change. */
 export interface Change {
@@ -107,27 +106,6 @@ function usePlan(change: Change, wishes: Wishes) {
     return () => stop.abort();
   }, [body, change.kind]);
   return { plan, error };
-}
-
-function Told({ plan }: { plan: Plan }) {
-  const t = useT();
-  return (
-    <Stack gap="md">
-      {plan.permissions.length && plan.kind !== "uninstall" ? (
-        <div>
-          <Text size="sm" fw={600} mb={6}>{t("It may then")}</Text>
-          <List spacing={4} size="sm" center icon={<ThemeIcon size={20} radius="xl" variant="light" color="gray"><Icon name="KeyIcon" size={12} /></ThemeIcon>}>
-            {plan.permissions.map((one) => <List.Item key={one}>{permission(one)}</List.Item>)}
-          </List>
-        </div>
-      ) : null}
-      <div>
-        <Text size="sm" fw={600} mb={6}>{t("What will happen")}</Text>
-        <Steps steps={plan.steps.map((step) => ({ ...step, state: "", seconds: null, error: "" }))} />
-      </div>
-      {plan.warnings.length ? <Alert color="yellow" p="sm">{plan.warnings.map((one) => <div key={one}>{told(one)}</div>)}</Alert> : null}
-    </Stack>
-  );
 }
 
 function Questions({ change, wishes, wish }: { change: Change; wishes: Wishes; wish: (next: Partial<Wishes>) => void }) {

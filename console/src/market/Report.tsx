@@ -1,13 +1,18 @@
 import { Alert, List, Text } from "@mantine/core";
-import { useT } from "../../sdk/words";
+import { t as text, useT } from "../../sdk/words";
 import { told } from "../words/told";
 import type { OperationDetail } from "./types";
+
+/** Rows that a change of tables loses. */
+export function lostRows(lost: Record<string, Record<string, number>>): string[] {
+  return Object.entries(lost).map(([table, numbers]) => text("{table}: lost: {count} added, {changed} changed, {deleted} deleted since", { table, count: numbers.added ?? 0, changed: numbers.changed ?? 0, deleted: numbers.deleted ?? 0 }));
+}
 
 /** What became of rows and files, where an operation had to do with them. */
 export function Report({ result }: { result: OperationDetail["result"] }) {
   const t = useT();
   if (!result) return null;
-  const lost = Object.entries(result.lost ?? {}).map(([table, numbers]) => t("{table}: lost: {count} added, {changed} changed, {deleted} deleted since", { table, count: numbers.added ?? 0, changed: numbers.changed ?? 0, deleted: numbers.deleted ?? 0 }));
+  const lost = lostRows(result.lost ?? {});
   const merged = Object.entries(result.merged ?? {}).map(([table, count]) => t("{table}: {count} added rows were kept", { table, count }));
   const lines = [
     ...(result.backup ? [t("The rows before it are backup {number}.", { number: result.backup })] : []),

@@ -131,7 +131,22 @@ export interface Plan {
   steps: PlanStep[];
   permissions: string[];
   warnings: string[];
-  lost: Record<string, unknown>;
+  lost: Record<string, Record<string, number>>;
+  /** Tables of the host that it is to read. */
+  reads: string[];
+  /** Which of these wishes the version before did not have. */
+  added: { permissions?: string[]; reads?: string[] };
+  findings: Statement[];
+}
+
+/** A statement of a migration that does more than add, and when it runs. */
+export interface Statement {
+  code: string;
+  file: string;
+  line: number;
+  statement: string;
+  why: string;
+  runs: string;
 }
 
 export type Kind = "install" | "activate" | "deactivate" | "upgrade" | "rollback" | "uninstall" | "backup" | "restore";

@@ -29,6 +29,9 @@ interface Mended {
 const LOOK = { ok: ["teal", "CheckIcon"], warning: ["yellow", "ExclamationTriangleIcon"], error: ["red", "XMarkIcon"] } as const;
 const ORDER = { error: 0, warning: 1, ok: 2 };
 
+/** How to mend it, for somebody who has a button and no command line. */
+const beside = (mend: string, button: string) => mend.replaceAll(/--mend(?: [\w-]+:\S+)?/g, `“${button}”`);
+
 /** What the doctor finds, and a button for what it can mend itself. */
 export default function Health() {
   const t = useT();
@@ -64,7 +67,7 @@ export default function Health() {
           <Card key={one.id} withBorder padding="md" radius="md">
             <Group wrap="nowrap" align="flex-start" gap="md">
               <ThemeIcon variant="light" radius="xl" color={LOOK[one.level][0]} role="img" aria-label={t(one.level)}><Icon name={LOOK[one.level][1]} size={16} /></ThemeIcon>
-              <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{told(one.check)}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}><Prose text={told(one.message)} /></Text>{one.mend ? <Text size="sm" c="dimmed"><Prose text={told(one.mend)} /></Text> : null}</div>
+              <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{told(one.check)}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}><Prose text={told(one.message)} /></Text>{one.mend ? <Text size="sm" c="dimmed"><Prose text={beside(told(one.mend), t("Mend"))} /></Text> : null}</div>
               {one.fixable ? <Button size="xs" variant="default" disabled={busy} onClick={() => void mend([one.id])}>{t("Mend")}</Button> : null}
               {one.choice ? (
                 <Button size="xs" variant={sure === one.id ? "filled" : "default"} color="red" disabled={busy} onClick={() => (sure === one.id ? void mend([one.id]) : setSure(one.id))}>
