@@ -1,6 +1,6 @@
-"""Write the TypeScript types of what the console sends: from the OpenAPI document of the host's own API.
+"""Write the TypeScript types of what the console sends and hears: from the OpenAPI document of the host's own API.
 
-python scripts/console_types.py            writes console/src/api/bodies.ts
+python scripts/console_types.py            writes console/src/api/bodies.ts and console/src/api/answers.ts
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "console" / "src" / "api" / "bodies.ts"
+TARGET = Path(__file__).parents[1] / "console" / "src" / "api"
 HEAD = "// Written by scripts/console_types.py from the server's OpenAPI document; not by hand.\n"
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
@@ -36,31 +36,39 @@ def typed(schema: dict[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return " | ".join(f'"{value}"' for value in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        return f"({typed(schema.get('items', {}))})[]"
+        if "prefixItems" in schema:
+            return f"[{', '.join(map(typed, schema['prefixItems']))}]"
+        inner = typed(schema.get("items", {}))
+        return f"({inner})[]" if " | " in inner else f"{inner}[]"
     if schema.get("type") == "object":
-        return "Record<string, unknown>"
+        values = schema.get("additionalProperties")
+        return f"Record<string, {typed(values) if isinstance(values, dict) else 'unknown'}>"
     return PLAIN.get(schema.get("type", ""), "unknown")
 
 
 def interface(name: str, schema: dict[str, Any]) -> str:
-    """One body; what has a default may be left out."""
+    """One shape; what has a default, or may be missing, may be left out."""
     required = set(schema.get("required", ()))
     lines = [
         f"  {field}{'' if field in required else '?'}: {typed(about)};" for field, about in schema["properties"].items()
     ]
-    return "\n".join([f"export interface {name} {{", *lines, "}\n"])
+    about = schema.get("description", "").replace("*/", "")
+    comment = [f"/** {about} */"] if about and not name.endswith("Body") else []
+    return "\n".join([*comment, f"export interface {name} {{", *lines, "}\n"])
 
 
-def render(made: dict[str, Any]) -> str:
-    """The file: every schema of the document that is a request's body."""
-    schemas = made["components"]["schemas"]
-    bodies = {
-        name: schemas[name] for name in sorted(schemas) if name.endswith("Body") and "properties" in schemas[name]
-    }
-    return "\n".join([HEAD, *(interface(name, schema) for name, schema in bodies.items())])
+def render(made: dict[str, Any]) -> dict[str, str]:
+    """The files by name: every schema of the document that is a request's body, and those of answers."""
+    schemas = {name: schema for name, schema in sorted(made["components"]["schemas"].items()) if "properties" in schema}
+    parts: dict[str, list[str]] = {"bodies.ts": [HEAD], "answers.ts": [HEAD]}
+    for name, schema in schemas.items():
+        if name not in ("HTTPValidationError", "ValidationError"):
+            parts["bodies.ts" if name.endswith("Body") else "answers.ts"].append(interface(name, schema))
+    return {name: "\n".join(texts) for name, texts in parts.items()}
 
 
 if __name__ == "__main__":
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(render(document()), encoding="utf-8")
-    sys.stdout.write(f"{TARGET}\n")
+    TARGET.mkdir(exist_ok=True)
+    for name, text in render(document()).items():
+        (TARGET / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{TARGET / name}\n")

@@ -135,3 +135,16 @@ def test_what_an_upgrade_asks_for_anew_and_does_to_tables_is_told_before(site: S
         connection.execute("INSERT INTO diary_days VALUES ('monday', 12)")
     page.get_by_role("button", name="Roll back").first.click()
     expect(page.get_by_role("dialog").get_by_text("diary_days: lost: 1 added")).to_be_visible()
+
+
+def test_a_step_that_failed_says_why(site: Site, admin: Visitor) -> None:
+    site.offer("broken", "1.0.0", {"backend/__init__.py": "", "backend/routes.py": "1 / 0\n"})
+    page = admin.tab("/marketplace/broken")
+    page.get_by_role("button", name="Install").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Install", exact=True).click()
+    failed = page.locator(".hb-step[data-state=failed]")
+    expect(dialog.locator(failed)).to_contain_text("ZeroDivisionError")
+    dialog.get_by_role("button", name="Details").click()
+    expect(page.get_by_role("heading", name="install broken 1.0.0")).to_be_visible()
+    expect(failed).to_contain_text("ZeroDivisionError")

@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException
 
+from console.shapes import Shapes
 from hotbay import Hotbay
 from hotbay.model import Kind
 from hotbay.offline import open_host
@@ -96,7 +97,9 @@ class Desk:
 
     def __init__(self, folder: Path, host: Any, hotbay: Hotbay, url: str) -> None:
         self.folder, self.host, self.hotbay, self.url = folder, host, hotbay, url
-        self.client = httpx.Client(base_url=url, headers=ADMIN, timeout=30)
+        self.shapes = Shapes(hotbay.api.app.openapi())
+        checked: Any = {"response": [self.shapes.check]}
+        self.client = httpx.Client(base_url=url, headers=ADMIN, timeout=30, event_hooks=checked)
         self._count = 0
 
     def pack(self, plugin: str = "notes", version: str = "1.0.0", *, out: Path | None = None, **changes: Any) -> Path:

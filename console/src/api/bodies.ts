@@ -16,7 +16,7 @@ export interface LicenseBody {
 }
 
 export interface MendBody {
-  findings: "all" | (string)[];
+  findings: "all" | string[];
 }
 
 export interface PlanBody {

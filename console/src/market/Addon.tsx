@@ -8,7 +8,7 @@ import { Failure, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "./ChangeDialog";
 import { Readme } from "./Readme";
 import { Tile } from "./Tile";
-import type { AddonDetail } from "./types";
+import type { AddonDetail } from "../api/answers";
 import { Screenshots } from "./Screenshots";
 import { isFree, permission, price, size } from "./words";
 

@@ -13,7 +13,8 @@ import { keepLicense, LicenseKey } from "./LicenseKey";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
 import { Told } from "./Told";
-import type { Kind, Plan } from "./types";
+import type { Plan, Planned } from "../api/answers";
+import type { Kind } from "./planText";
 import { useOperation } from "./useOperation";
 
 /** What somebody wants to change. */
@@ -99,7 +100,7 @@ function usePlan(change: Change, wishes: Wishes) {
     if (change.kind === "upload") return undefined;
     const stop = new AbortController();
     setError(null);
-    api.post<{ plan: Plan }>("/marketplace/plan", JSON.parse(body) as PlanBody, { signal: stop.signal }).then(
+    api.post<Planned>("/marketplace/plan", JSON.parse(body) as PlanBody, { signal: stop.signal }).then(
       (found) => setPlan(found.plan),
       (failure: unknown) => !stop.signal.aborted && setError(failure),
     );

@@ -3,6 +3,7 @@ import { Alert, Anchor, Group, PasswordInput, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { api } from "../../sdk/api";
 import { useT } from "../../sdk/words";
+import type { License } from "../api/answers";
 import type { LicenseBody } from "../api/bodies";
 
 const at = (plugin: string) => `/marketplace/license/${plugin}`;
@@ -18,7 +19,7 @@ export function LicenseKey({ plugin, value, onChange }: { plugin: string; value:
   const [kept, setKept] = useState(false);
   useEffect(() => {
     const stop = new AbortController();
-    api.get<{ set: boolean }>(at(plugin), { signal: stop.signal }).then((found) => setKept(found.set), () => setKept(false));
+    api.get<License>(at(plugin), { signal: stop.signal }).then((found) => setKept(found.set), () => setKept(false));
     return () => stop.abort();
   }, [plugin]);
   if (kept) {

@@ -9,7 +9,7 @@ import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "./ChangeDialog";
 import { Tile } from "./Tile";
-import type { AddonLine, Addons } from "./types";
+import type { AddonLine, Addons } from "../api/answers";
 import { Upload } from "./Upload";
 import { isFree, price } from "./words";
 

@@ -1,7 +1,7 @@
 import { Alert, List, Text } from "@mantine/core";
 import { t as text, useT } from "../../sdk/words";
 import { told } from "../words/told";
-import type { OperationDetail } from "./types";
+import type { OperationDetail } from "../api/answers";
 
 /** Rows that a change of tables loses. */
 export function lostRows(lost: Record<string, Record<string, number>>): string[] {

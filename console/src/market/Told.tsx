@@ -5,7 +5,7 @@ import { Icon } from "../../ui/Icon";
 import { told } from "../words/told";
 import { lostRows } from "./Report";
 import { Steps } from "./Steps";
-import type { Plan } from "./types";
+import type { Plan } from "../api/answers";
 import { permission } from "./words";
 
 /** When statements run that do more than add. */

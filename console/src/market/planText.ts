@@ -1,8 +1,12 @@
 // What the server says of its plans, in the language in use: it sends the sentences and what fills their gaps apart.
 import { mark, t } from "../../sdk/words";
+import type { PlanStep } from "../api/answers";
+import type { PlanBody } from "../api/bodies";
 
 /** Sentences with gaps, and what fills them. */
-export type Words = [string, Record<string, string | number>][];
+export type Words = PlanStep["words"];
+
+export type Kind = PlanBody["kind"];
 
 const KINDS: Record<string, string> = {
   install: mark("install"), activate: mark("activate"), deactivate: mark("deactivate"), upgrade: mark("upgrade"), rollback: mark("rollback"),
@@ -11,7 +15,7 @@ const KINDS: Record<string, string> = {
 
 /** What a step does. Operations of older versions of Hotbay have no words, only the English sentence. */
 export function stepText({ summary, words }: { summary: string; words?: Words | undefined }): string {
-  return words?.length ? words.map(([text, values]) => t(text, values)).join("") : summary;
+  return words?.length ? words.map(([text, values]) => t(text, values as Record<string, string | number>)).join("") : summary;
 }
 
 /** The kind of an operation. */

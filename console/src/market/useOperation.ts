@@ -3,7 +3,7 @@ import { api } from "../../sdk/api";
 import { useEvents } from "../../sdk/stream";
 import type { Progress } from "../../sdk/types";
 import type { Words } from "./planText";
-import type { OperationDetail, PlanStep } from "./types";
+import type { OperationDetail, PlanStep } from "../api/answers";
 
 export interface StepView {
   verb: string;
@@ -24,10 +24,13 @@ export interface OperationView {
 
 type Action = { kind: "detail"; detail: OperationDetail } | { kind: "progress"; progress: Progress };
 
+/** What went wrong in a step, without how to mend it: that is said of the whole. */
+export const firstLine = (error: string | null) => error?.split("\n", 1)[0] ?? "";
+
 const LOOK_MS = 800;
 
 function ofDetail(detail: OperationDetail): OperationView {
-  const steps = detail.steps.map(({ verb, summary, words, state, seconds, error }) => ({ verb, summary, words, state, seconds, error: error?.detail ?? "" }));
+  const steps = detail.steps.map(({ verb, summary, words, state, seconds, error }) => ({ verb, summary, words, state, seconds, error: firstLine(error) }));
   const state = detail.state === "running" ? "running" : detail.state === "done" ? "done" : "failed";
   return { state, steps, error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", result: detail.result };
 }

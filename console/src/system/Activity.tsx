@@ -2,20 +2,7 @@ import { Card, SimpleGrid, Skeleton, Text } from "@mantine/core";
 import { useEffect } from "react";
 import { useApi } from "../../sdk/data";
 import { useT } from "../../sdk/words";
-
-interface Span {
-  at: number;
-  requests: number;
-  failed: number;
-  p50: number | null;
-  p99: number | null;
-}
-
-interface Fared {
-  seconds: number;
-  total: Span;
-  spans: Span[];
-}
+import type { Activity as Fared } from "../api/answers";
 
 const LOOK_MS = 5000;
 const WIDTH = 240;

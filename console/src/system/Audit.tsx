@@ -4,23 +4,12 @@ import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
 import { useT } from "../../sdk/words";
 import { Empty, Failure, PageHeader, RelativeTime } from "../../ui/pieces";
-
-interface Entry {
-  id: number;
-  at: string;
-  actor: string;
-  action: string;
-  plugin: string;
-  before: string;
-  after: string;
-  result: string;
-  operation: number | null;
-}
+import type { Audit as Entries } from "../api/answers";
 
 /** Who did what, when, with what result. */
 export default function Audit() {
   const t = useT();
-  const { data, error, reload } = useApi<{ entries: Entry[] }>("/marketplace/audit", { limit: 300 });
+  const { data, error, reload } = useApi<Entries>("/marketplace/audit", { limit: 300 });
   useEvents("registry", reload);
   return (
     <>

@@ -9,7 +9,7 @@ import { useT } from "../../sdk/words";
 import { Failure, RelativeTime } from "../../ui/pieces";
 import type { Change } from "../market/ChangeDialog";
 import { kindName } from "../market/planText";
-import type { Backup, LiveRow } from "../market/types";
+import type { Backup, Backups as Rows, InstalledRow as LiveRow } from "../api/answers";
 import { size } from "../market/words";
 
 function Line({ backup, change, reload }: { backup: Backup; change: () => void; reload: () => void }) {
@@ -43,7 +43,7 @@ function Line({ backup, change, reload }: { backup: Backup; change: () => void; 
 /** A plugin's rows as they were, to put in place again. */
 export function Backups({ row, change }: { row: LiveRow; change: (change: Change) => void }) {
   const t = useT();
-  const { data, error, reload } = useApi<{ backups: Backup[] }>("/marketplace/backups", { plugin: row.id });
+  const { data, error, reload } = useApi<Rows>("/marketplace/backups", { plugin: row.id });
   useEvents("registry", reload);
   useEvents("operation", reload);
   const about = { plugin: row.id, name: row.name };

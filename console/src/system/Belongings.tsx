@@ -5,21 +5,8 @@ import { useEvents } from "../../sdk/stream";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Empty, Failure } from "../../ui/pieces";
+import type { Files, Folder, Tables } from "../api/answers";
 import { size } from "../market/words";
-
-interface Folder {
-  path: string;
-  count: number;
-  bytes: number;
-  files: { name: string; bytes: number }[];
-}
-
-interface Held {
-  tables: { name: string; rows: number; bytes: number | null; columns: string[] }[];
-  reads: string[];
-  rows: number;
-  bytes: number | null;
-}
 
 function Listing({ title, about, folder, words }: { title: string; about: string; folder: Folder; words: string }) {
   const t = useT();
@@ -45,7 +32,7 @@ function Listing({ title, about, folder, words }: { title: string; about: string
 export function Files({ plugin }: { plugin: string }) {
   const t = useT();
   const [words, setWords] = useState("");
-  const { data, error, reload } = useApi<{ version: string; code: Folder; data: Folder }>(`/marketplace/files/${plugin}`);
+  const { data, error, reload } = useApi<Files>(`/marketplace/files/${plugin}`);
   useEvents("registry", reload);
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Skeleton height={240} radius={12} />;
@@ -61,7 +48,7 @@ export function Files({ plugin }: { plugin: string }) {
 /** The tables that are a plugin's own, and those of the host that it may read. */
 export function Tables({ plugin }: { plugin: string }) {
   const t = useT();
-  const { data, error, reload } = useApi<Held>(`/marketplace/tables/${plugin}`);
+  const { data, error, reload } = useApi<Tables>(`/marketplace/tables/${plugin}`);
   useEvents("registry", reload);
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Skeleton height={200} radius={12} />;

@@ -6,25 +6,9 @@ import { notify } from "../../sdk/doors";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure, PageHeader } from "../../ui/pieces";
+import type { Health as Found, Mended } from "../api/answers";
 import { told } from "../words/told";
 import { Prose } from "./Prose";
-
-interface Finding {
-  id: string;
-  check: string;
-  level: "ok" | "warning" | "error";
-  message: string;
-  mend: string;
-  plugin: string;
-  fixable: boolean;
-  /** True when mending it loses something that somebody may want. */
-  choice: boolean;
-}
-
-interface Mended {
-  mended: { id: string; done: string }[];
-  failed: { id: string; error: { detail: string; mend?: string } }[];
-}
 
 const LOOK = { ok: ["teal", "CheckIcon"], warning: ["yellow", "ExclamationTriangleIcon"], error: ["red", "XMarkIcon"] } as const;
 const ORDER = { error: 0, warning: 1, ok: 2 };
@@ -35,7 +19,7 @@ const beside = (mend: string, button: string) => mend.replaceAll(/--mend(?: [\w-
 /** What the doctor finds, and a button for what it can mend itself. */
 export default function Health() {
   const t = useT();
-  const { data, error, loading, reload } = useApi<{ ok: boolean; findings: Finding[] }>("/hotbay/health");
+  const { data, error, loading, reload } = useApi<Found>("/hotbay/health");
   const [busy, setBusy] = useState(false);
   const [sure, setSure] = useState("");
   const mend = async (findings: string[] | "all") => {

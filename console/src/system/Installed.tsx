@@ -8,7 +8,8 @@ import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import { Tile } from "../market/Tile";
-import type { Addons, Installed as Rows, Kind, LiveRow } from "../market/types";
+import type { Addons, Installed as Rows, InstalledRow as LiveRow } from "../api/answers";
+import type { Kind } from "../market/planText";
 import { Upload } from "../market/Upload";
 
 /** The state of a plugin in one word. */

@@ -2,6 +2,7 @@ import { Switch, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { api } from "../../sdk/api";
 import { useT } from "../../sdk/words";
+import type { LogLines } from "../api/answers";
 
 const LINES = 300;
 
@@ -15,7 +16,7 @@ export function Logs({ plugin }: { plugin: string }) {
     setLines([]);
     const path = `/marketplace/logs/${plugin}`;
     if (!live) {
-      api.get<{ lines: string[] }>(path, { query: { lines: LINES } }).then((found) => setLines(found.lines), () => setLines([]));
+      api.get<LogLines>(path, { query: { lines: LINES } }).then((found) => setLines(found.lines), () => setLines([]));
       return undefined;
     }
     const source = new EventSource(api.url(path, { lines: LINES, follow: true }));

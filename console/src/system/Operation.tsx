@@ -8,30 +8,17 @@ import { Failure, RelativeTime, StatCard } from "../../ui/pieces";
 import { Steps } from "../market/Steps";
 import { operationTitle } from "../market/planText";
 import { Report } from "../market/Report";
-import type { OperationDetail } from "../market/types";
+import type { OperationDetail, Receipts } from "../api/answers";
+import { firstLine } from "../market/useOperation";
 import { seconds } from "../market/words";
 import { OperationState } from "./OperationsTable";
-
-interface Span {
-  requests: number;
-  failed: number;
-  p50: number | null;
-  p99: number | null;
-}
-
-interface Signed {
-  receipt: { number: number; operation: number; microseconds: number; requests: Record<"before" | "during" | "after", Span>; workers: { worker: string; memory_before: number | null; memory_after: number | null }[] };
-  algorithm: string;
-  key: string;
-  signature: string;
-}
 
 const ms = (microseconds: number | null) => (microseconds === null ? "–" : `${(microseconds / 1000).toFixed(1)} ms`);
 
 function Receipt({ number, plugin }: { number: number; plugin: string }) {
   const t = useT();
   // Asked for in the list: a receipt that is not written yet would be a 404, which browsers log as an error.
-  const list = useApi<{ receipts: Signed[] }>("/marketplace/receipts", { plugin, limit: 1000 });
+  const list = useApi<Receipts>("/marketplace/receipts", { plugin, limit: 1000 });
   const { reload } = list;
   const data = list.data?.receipts.find((one) => one.receipt.operation === number);
   if (!data) return list.data ? <Group><Text c="dimmed" size="sm">{t("The receipt is written some seconds after the operation.")}</Text><Button size="compact-xs" variant="default" onClick={reload}>{t("Look again")}</Button></Group> : <Skeleton height={160} />;
@@ -64,7 +51,7 @@ export default function Operation() {
   useEvents<Progress>("operation", (progress) => progress.operation === Number(number) && reload());
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Stack><Skeleton height={60} /><Skeleton height={240} /></Stack>;
-  const steps = data.steps.map((step) => ({ ...step, error: step.error?.detail ?? "" }));
+  const steps = data.steps.map((step) => ({ ...step, error: firstLine(step.error) }));
   return (
     <Stack gap="lg">
       <Anchor component={Link} to="/operations" size="sm" c="dimmed">← {t("Operations")}</Anchor>

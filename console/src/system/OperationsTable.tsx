@@ -5,7 +5,7 @@ import { useEvents } from "../../sdk/stream";
 import { mark, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
 import { operationTitle } from "../market/planText";
-import type { OperationLine } from "../market/types";
+import type { OperationLine, Operations } from "../api/answers";
 import { seconds } from "../market/words";
 
 const COLORS: Record<string, string> = { [mark("done")]: "teal", [mark("running")]: "brand", [mark("failed")]: "red", [mark("undone")]: "yellow" };
@@ -23,7 +23,7 @@ function took(row: OperationLine): string {
 /** Operations, the newest first; the running one moves. */
 export function OperationsTable({ plugin = "" }: { plugin?: string }) {
   const t = useT();
-  const { data, error, reload } = useApi<{ operations: OperationLine[] }>("/marketplace/operations", { plugin, limit: 100 });
+  const { data, error, reload } = useApi<Operations>("/marketplace/operations", { plugin, limit: 100 });
   useEvents("operation", reload);
   useEvents("registry", reload);
   if (error && !data) return <Failure error={error} retry={reload} />;

@@ -4,7 +4,7 @@ import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
 import { useT } from "../../sdk/words";
 import { RelativeTime } from "../../ui/pieces";
-import type { AddonDetail, LiveRow, OperationLine, Worker } from "../market/types";
+import type { AddonDetail, InstalledRow as LiveRow, Operations, Worker } from "../api/answers";
 import { operationTitle } from "../market/planText";
 import { permission } from "../market/words";
 import { Activity } from "./Activity";
@@ -47,7 +47,7 @@ function Workers({ workers }: { workers: Worker[] }) {
 
 function LastOperation({ plugin }: { plugin: string }) {
   const t = useT();
-  const { data, reload } = useApi<{ operations: OperationLine[] }>("/marketplace/operations", { plugin, limit: 1 });
+  const { data, reload } = useApi<Operations>("/marketplace/operations", { plugin, limit: 1 });
   useEvents("operation", reload);
   useEvents("registry", reload);
   const last = data?.operations[0];

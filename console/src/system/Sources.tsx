@@ -2,14 +2,7 @@ import { Alert, Card, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/
 import { useApi } from "../../sdk/data";
 import { useT } from "../../sdk/words";
 import { Failure, PageHeader, StatCard } from "../../ui/pieces";
-import type { Addons } from "../market/types";
-
-interface Status {
-  source: string;
-  versions: Record<string, string>;
-  workers: { pid: number; worker: string }[];
-  api_prefix: string;
-}
+import type { Addons, Status } from "../api/answers";
 
 /** Where packages come from, and what is wrong there. */
 export default function Sources() {

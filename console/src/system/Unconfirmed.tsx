@@ -9,7 +9,7 @@ import { useEvents } from "../../sdk/stream";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
-import type { Confirmation } from "../market/types";
+import type { Confirmation, Confirmations } from "../api/answers";
 import { clock } from "../market/words";
 
 const LATE_MS = 3000;
@@ -86,7 +86,7 @@ export function Waiting({ waiting, reload, linked = false }: { waiting: Confirma
 /** Above every administrators' page: what waits for a confirmation. A plugin's own page shows its own. */
 export function Unconfirmed() {
   const { pathname } = useLocation();
-  const { data, reload } = useApi<{ confirmations: Confirmation[] }>(usePermission("admin") ? "/marketplace/confirmations" : null);
+  const { data, reload } = useApi<Confirmations>(usePermission("admin") ? "/marketplace/confirmations" : null);
   useEvents("registry", reload);
   const shown = data?.confirmations.filter((one) => pathname !== `/plugins/${one.plugin}`) ?? [];
   if (!shown.length) return null;

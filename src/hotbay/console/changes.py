@@ -11,6 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.confirm import confirm as confirm_change
 from hotbay.confirmations import unconfirmed_rows
+from hotbay.console.answers import answers
+from hotbay.console.answers.market import Confirmation
+from hotbay.console.answers.operations import OPERATION, Planned
 from hotbay.console.desk import (
     Actor,
     AddonId,
@@ -35,14 +38,16 @@ from hotbay.request import Request as Wish
 router = APIRouter(tags=["operations"])
 Policy = Annotated[Literal["keep", "export", "purge"], Query(description="what becomes of the plugin's rows")]
 
+_FILE = {"requestBody": {"content": {"multipart/form-data": {}}, "required": True}}
 
-@router.post("/install")
+
+@router.post("/install", **OPERATION)
 async def install(body: InstallBody, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Install a plugin from the configured source."""
     return await runs.answer(_install(runs.hotbay, body, actor), wait=wait, root_path=root)
 
 
-@router.post("/install-remote")
+@router.post("/install-remote", **OPERATION)
 async def install_remote(body: InstallBody, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Install a plugin from the repository at PLUGIN_SERVER_URL, whatever the configured source is."""
     job = _install(runs.hotbay, body, actor, remote=True)
@@ -73,7 +78,7 @@ def _export(hotbay: Host, name: str) -> str:
     return str(folder / name)
 
 
-@router.delete("/uninstall/{addon_id}")
+@router.delete("/uninstall/{addon_id}", **OPERATION)
 async def uninstall(
     addon_id: AddonId,
     runs: Runs,
@@ -88,7 +93,7 @@ async def uninstall(
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
-@router.post("/toggle/{addon_id}")
+@router.post("/toggle/{addon_id}", **OPERATION)
 async def toggle(
     addon_id: AddonId,
     runs: Runs,
@@ -105,7 +110,7 @@ async def toggle(
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
-@router.post("/upgrade/{addon_id}")
+@router.post("/upgrade/{addon_id}", **OPERATION)
 async def upgrade(
     addon_id: AddonId,
     runs: Runs,
@@ -128,7 +133,7 @@ async def upgrade(
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
-@router.post("/rollback/{addon_id}")
+@router.post("/rollback/{addon_id}", **OPERATION)
 async def rollback(
     addon_id: AddonId,
     runs: Runs,
@@ -144,13 +149,13 @@ async def rollback(
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
 
-@router.post("/confirm/{addon_id}")
+@router.post("/confirm/{addon_id}", **answers(Confirmation))
 def confirm(addon_id: AddonId, hotbay: Host, actor: Actor) -> Response:
     """Let the last install or upgrade stay that was to be confirmed. Safe to repeat; 409 `too-late` after its time."""
     return JSONResponse(confirm_change(hotbay.applier(actor), addon_id).to_json())
 
 
-@router.post("/upload", openapi_extra={"requestBody": {"content": {"multipart/form-data": {}}, "required": True}})
+@router.post("/upload", openapi_extra=_FILE, **OPERATION)
 async def upload(
     request: Request,
     runs: Runs,
@@ -180,7 +185,7 @@ def _uploaded(hotbay: Host, file: Path, actor: str, wishes: dict[str, Any]) -> J
     return Job(wanted, actor, file=file)
 
 
-@router.post("/plan")
+@router.post("/plan", **answers(Planned))
 def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
     """The steps of an operation, printed and as data; nothing is changed."""
     wanted = Wish(

@@ -8,25 +8,27 @@ from fastapi import APIRouter, Body
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from hotbay.console.answers import answers
+from hotbay.console.answers.plugin import License, Settings
 from hotbay.console.desk import Actor, AddonId, Host, LicenseBody
 
 router = APIRouter(tags=["settings"])
 Values = Annotated[dict[str, Any], Body(description="values by name; null removes one, the mask leaves a secret")]
 
 
-@router.get("/settings/{addon_id}")
+@router.get("/settings/{addon_id}", **answers(Settings))
 def read(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
     """The schema of a plugin's settings, and their values; secrets are masked."""
     return _shown(hotbay, addon_id)
 
 
-@router.patch("/settings/{addon_id}")
+@router.patch("/settings/{addon_id}", **answers(Settings))
 async def change(addon_id: AddonId, values: Values, hotbay: Host, actor: Actor) -> dict[str, Any]:
     """Change the settings that are named; every worker takes them at once, nothing is restarted."""
     return await _change(hotbay, addon_id, values, actor, replace=False)
 
 
-@router.put("/settings/{addon_id}")
+@router.put("/settings/{addon_id}", **answers(Settings))
 async def replace(addon_id: AddonId, values: Values, hotbay: Host, actor: Actor) -> dict[str, Any]:
     """Replace all settings; what is not named goes back to its default."""
     return await _change(hotbay, addon_id, values, actor, replace=True)
@@ -37,13 +39,13 @@ async def _change(hotbay: Host, plugin: str, values: dict[str, Any], actor: str,
     return await run_in_threadpool(_shown, hotbay, plugin)
 
 
-@router.get("/license/{addon_id}")
+@router.get("/license/{addon_id}", **answers(License))
 def has_license(addon_id: AddonId, hotbay: Host) -> dict[str, Any]:
     """Whether there is a licence key for a plugin, installed or not; the key itself is never answered."""
     return {"addon_id": addon_id, "set": hotbay.licenses.known(addon_id)}
 
 
-@router.put("/license/{addon_id}")
+@router.put("/license/{addon_id}", **answers(License))
 def put_license(addon_id: AddonId, body: LicenseBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
     """Keep a licence key, encrypted, instead of the one before."""
     hotbay.licenses.put(addon_id, body.license_key.get_secret_value(), actor)

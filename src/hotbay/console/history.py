@@ -12,6 +12,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from hotbay import journal
+from hotbay.console.answers import answers
+from hotbay.console.answers.operations import Audit, OperationDetail, Operations
+from hotbay.console.answers.plugin import LogLines
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.console.events import Feed, event, stream
 from hotbay.errors import NotFound
@@ -22,14 +25,14 @@ _LOOK_SECONDS = 0.5
 Lines = Annotated[int, Query(ge=0, le=5000)]
 
 
-@router.get("/operations")
+@router.get("/operations", **answers(Operations))
 def operations(hotbay: Host, plugin: str = "", limit: Limit = 50) -> Response:
     """Operations, the newest first."""
     rows = journal.list_operations(hotbay.store, plugin=plugin, limit=limit)
     return JSONResponse({"operations": [operation_json(row) for row in rows]})
 
 
-@router.get("/operations/{number}")
+@router.get("/operations/{number}", **answers(OperationDetail))
 def operation(number: int, hotbay: Host) -> Response:
     """One operation with its plan, steps, result and error, and how the workers left the old generation.
 
@@ -63,13 +66,13 @@ def _step_json(step: dict[str, Any], planned: list[dict[str, Any]]) -> dict[str,
     return {name: step[name] for name in names} | told | {"record": journal.slim(step["record"] or {})}
 
 
-@router.get("/audit")
+@router.get("/audit", **answers(Audit))
 def audit(hotbay: Host, plugin: str = "", limit: Limit = 100) -> Response:
     """Who did what, when, with what result; the newest first."""
     return JSONResponse({"entries": hotbay.store.audit_entries(plugin, limit)})
 
 
-@router.get("/logs/{addon_id}", response_model=None)
+@router.get("/logs/{addon_id}", **answers(LogLines))
 async def logs(addon_id: AddonId, hotbay: Host, lines: Lines = 200, follow: bool = False) -> Response:
     """The last lines of a plugin's log; with `follow` as a stream of events `line` that goes on."""
     file = hotbay.settings.logs / f"{addon_id}.log"

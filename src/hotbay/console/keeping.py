@@ -8,6 +8,9 @@ from fastapi import APIRouter, Body, Path
 from starlette.responses import JSONResponse, Response
 
 from hotbay.backups import list_backups
+from hotbay.console.answers import answers
+from hotbay.console.answers.operations import OPERATION
+from hotbay.console.answers.plugin import Backups, Deleted
 from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Root, Runs, Wait
 from hotbay.console.runner import Job
 from hotbay.model import Kind, Rows
@@ -17,26 +20,26 @@ router = APIRouter(tags=["backups"])
 Number = Annotated[int, Path(ge=1, le=2**62)]
 
 
-@router.get("/backups")
+@router.get("/backups", **answers(Backups))
 def backups(hotbay: Host, plugin: str = "") -> Response:
     """Backups, the newest first."""
     return JSONResponse({"backups": [item.to_json() for item in list_backups(hotbay.store, plugin)]})
 
 
-@router.post("/backups/{addon_id}")
+@router.post("/backups/{addon_id}", **OPERATION)
 async def back_up(addon_id: AddonId, runs: Runs, actor: Actor, root: Root, wait: Wait = True) -> Response:
     """Back a plugin's rows up."""
     job = Job(Wish(Kind.BACKUP, addon_id), actor)
     return await runs.answer(job, wait=wait, root_path=root)
 
 
-@router.delete("/backups/{number}")
+@router.delete("/backups/{number}", **answers(Deleted))
 def delete(number: Number, hotbay: Host, actor: Actor) -> Response:
     """Delete a backup for ever."""
     return JSONResponse({"deleted": hotbay.applier(actor).delete_backup(number).to_json()})
 
 
-@router.post("/restore/{addon_id}")
+@router.post("/restore/{addon_id}", **OPERATION)
 async def restore(
     addon_id: AddonId,
     runs: Runs,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from hotbay.console.answers import answers, host
 from hotbay.console.desk import Actor, Host, MendBody
 from hotbay.console.events import stream
 from hotbay.doctor import ERROR, examine, mend
@@ -27,7 +28,7 @@ async def events(hotbay: Host, last_event_id: Annotated[str, Header()] = "") -> 
     return stream(hotbay.feed.subscribe(last_event_id))
 
 
-@router.get("/status")
+@router.get("/status", **answers(host.Status))
 def status(hotbay: Host) -> Response:
     """The registry's revision, who serves, and who writes."""
     epoch, rev = hotbay.store.rev()
@@ -46,14 +47,14 @@ def status(hotbay: Host) -> Response:
     return JSONResponse(body)
 
 
-@router.get("/health")
+@router.get("/health", **answers(host.Health))
 def health(hotbay: Host) -> Response:
     """What `hotbay doctor` finds: each with a level, words, and what mends it. Takes a while: it reads every image."""
     findings = [finding.to_json() for finding in examine(hotbay.settings)]
     return JSONResponse({"ok": all(item["level"] != ERROR for item in findings), "findings": findings})
 
 
-@router.post("/health/mend")
+@router.post("/health/mend", **answers(host.Mended))
 def mend_findings(body: MendBody, hotbay: Host, actor: Actor) -> Response:
     """Mend findings by their ids, or `all` that need no decision; answers what was done, and what was found then."""
     wanted = None if body.findings == "all" else body.findings

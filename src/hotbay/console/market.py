@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.confirmations import find_confirmation, pending
 from hotbay.console import shelf, showcase
+from hotbay.console.answers import answers
+from hotbay.console.answers.market import AddonDetail, Addons, Confirmations, Installed
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.leaks import all_leaks
 from hotbay.model import Live
@@ -25,7 +27,7 @@ _HARMLESS = {
 }
 
 
-@router.get("/addons")
+@router.get("/addons", **answers(Addons))
 def addons(
     hotbay: Host,
     search: str = "",
@@ -52,7 +54,7 @@ def addons(
     return JSONResponse(body)
 
 
-@router.get("/addons/{addon_id}")
+@router.get("/addons/{addon_id}", **answers(AddonDetail))
 def addon(addon_id: AddonId, hotbay: Host) -> Response:
     """One plugin: its manifest, the packages that are offered, its README and what is installed of it."""
     found = shelf.addon(hotbay, addon_id)
@@ -86,13 +88,13 @@ def _live(hotbay: Host, found: shelf.Addon) -> dict[str, Any] | None:
     return shelf.live_json(found.live, all_leaks(hotbay.store).get(found.id), find_confirmation(hotbay.store, found.id))
 
 
-@router.get("/installed")
+@router.get("/installed", **answers(Installed))
 def installed(hotbay: Host) -> Response:
     """What is installed, what each worker makes of it, and folders that could not be brought in."""
     return JSONResponse(shelf.installed(hotbay))
 
 
-@router.get("/confirmations")
+@router.get("/confirmations", **answers(Confirmations))
 def confirmations(hotbay: Host) -> Response:
     """The changes that go back unless somebody confirms them, the most urgent first."""
     live = hotbay.store.all_live()
