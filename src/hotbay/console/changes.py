@@ -11,9 +11,6 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.confirm import confirm as confirm_change
 from hotbay.confirmations import unconfirmed_rows
-from hotbay.console.answers import answers
-from hotbay.console.answers.market import Confirmation
-from hotbay.console.answers.operations import OPERATION, Planned
 from hotbay.console.desk import (
     Actor,
     AddonId,
@@ -29,6 +26,9 @@ from hotbay.console.desk import (
     Within,
 )
 from hotbay.console.runner import Job
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.market import Confirmation
+from hotbay.console.shapes.operations import OPERATION, Planned
 from hotbay.console.uploads import receive_file
 from hotbay.errors import BadInput
 from hotbay.model import DataPolicy, Kind, Rows

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Body
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hotbay.console.answers import answers
-from hotbay.console.answers.plugin import License, Settings
 from hotbay.console.desk import Actor, AddonId, Host, LicenseBody
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.plugin import License, Settings
 
 router = APIRouter(tags=["settings"])
 Values = Annotated[dict[str, Any], Body(description="values by name; null removes one, the mask leaves a secret")]

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from hotbay import journal
-from hotbay.console.answers import answers
-from hotbay.console.answers.operations import Audit, OperationDetail, Operations
-from hotbay.console.answers.plugin import LogLines
 from hotbay.console.desk import AddonId, Host, Limit
 from hotbay.console.events import Feed, event, stream
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.operations import Audit, OperationDetail, Operations
+from hotbay.console.shapes.plugin import LogLines
 from hotbay.errors import NotFound
 
 router = APIRouter(tags=["history"])

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body, Path
 from starlette.responses import JSONResponse, Response
 
 from hotbay.backups import list_backups
-from hotbay.console.answers import answers
-from hotbay.console.answers.operations import OPERATION
-from hotbay.console.answers.plugin import Backups, Deleted
 from hotbay.console.desk import Actor, AddonId, Host, RestoreBody, Root, Runs, Wait
 from hotbay.console.runner import Job
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.operations import OPERATION
+from hotbay.console.shapes.plugin import Backups, Deleted
 from hotbay.model import Kind, Rows
 from hotbay.request import Request as Wish
 

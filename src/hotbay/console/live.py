@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from hotbay.console.answers import answers, host
 from hotbay.console.desk import Actor, Host, MendBody
 from hotbay.console.events import stream
+from hotbay.console.shapes import answers, host
 from hotbay.doctor import ERROR, examine, mend
 from hotbay.journal import slim
 from hotbay.metrics import KIND, render

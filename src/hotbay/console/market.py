@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.confirmations import find_confirmation, pending
 from hotbay.console import shelf, showcase
-from hotbay.console.answers import answers
-from hotbay.console.answers.market import AddonDetail, Addons, Confirmations, Installed
 from hotbay.console.desk import AddonId, Host, Limit
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.market import AddonDetail, Addons, Confirmations, Installed
 from hotbay.leaks import all_leaks
 from hotbay.model import Live
 

@@ -7,9 +7,9 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay import belongings
 from hotbay.activity import activity as fared
-from hotbay.console.answers import answers
-from hotbay.console.answers.plugin import Activity, Files, Tables
 from hotbay.console.desk import AddonId, Host
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.plugin import Activity, Files, Tables
 
 router = APIRouter(tags=["marketplace"])
 

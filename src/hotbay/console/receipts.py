@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from hotbay.console.answers import answers
-from hotbay.console.answers.operations import PublicKey, Receipts, Signed
 from hotbay.console.desk import Host, Limit
+from hotbay.console.shapes import answers
+from hotbay.console.shapes.operations import PublicKey, Receipts, Signed
 from hotbay.history import find_anchor
 from hotbay.receipt import ALGORITHM, key_id, public_pem
 

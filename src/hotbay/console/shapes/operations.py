@@ -6,8 +6,8 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from hotbay.console.answers import Json, Words, Wrong
-from hotbay.console.answers.market import Confirmation
+from hotbay.console.shapes import Json, Words, Wrong
+from hotbay.console.shapes.market import Confirmation
 
 
 class Package(TypedDict):

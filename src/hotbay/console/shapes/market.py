@@ -6,7 +6,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from hotbay.console.answers import Json, Problem
+from hotbay.console.shapes import Json, Problem
 
 
 class AddonLine(TypedDict):

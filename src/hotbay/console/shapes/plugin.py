@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from hotbay.console.answers import Json
+from hotbay.console.shapes import Json
 
 
 class Span(TypedDict):
