@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_the_stamp_changes_with_the_content_and_not_with_compiled_code(folders: 
     assert found.stamp() != grown
     os.utime(found.path / "metadata.json", (4_000_000_000, 4_000_000_000))
     assert found.stamp()[0] == 4_000_000_000 * 10**9
+
+
+def test_content_that_brings_its_old_time_along_is_noticed(folders: Folders) -> None:
+    plugin_folder(folders.root / "shop")
+    found = folders.scan()["shop"]
+    file, before = found.path / "metadata.json", found.stamp()
+    time.sleep(0.02)  # The clock of files ticks every 4 ms.
+    file.write_text(file.read_text().replace("1.0.0", "1.0.1"))
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert found.stamp() != before
 
 
 def test_new_content_takes_the_folders_place(folders: Folders, tmp_path: Path) -> None:

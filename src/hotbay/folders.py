@@ -46,12 +46,17 @@ def _newest(folder: str, newest: int) -> tuple[int, int]:
             if below and (entry.name == "__pycache__" or entry.name.startswith(".")):
                 continue
             with suppress(FileNotFoundError):
-                newest = max(newest, entry.stat(follow_symlinks=False).st_mtime_ns)
+                newest = max(newest, _changed(entry.stat(follow_symlinks=False), below))
                 count += 1
             if below:
                 newest, more = _newest(entry.path, newest)
                 count += more
     return newest, count
+
+
+def _changed(info: os.stat_result, folder: bool) -> int:
+    """When it changed. A copy may bring its old time of writing along (`cp -p`, `tar`), but not that of its arrival."""
+    return info.st_mtime_ns if folder else max(info.st_mtime_ns, info.st_ctime_ns)
 
 
 class Folders:
