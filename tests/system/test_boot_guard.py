@@ -350,6 +350,7 @@ def test_errors_in_all_workers_count_together_and_one_of_them_acts(tmp_path: Pat
     (tmp_path / "small_host.py").write_text(SMALL_HOST)
     # More than one worker sees of them, and too many for those that come after the verdict to be judged again.
     env = {"HOTBAY_ERROR_POLICY": "rollback", "HOTBAY_ERROR_REQUESTS": "24", "HOTBAY_ERROR_WINDOW": "30"}
+    env["HOTBAY_ERROR_BUDGET"] = "0.05"  # Who looks for the other worker asks often, and each answer counts.
     host = Host(tmp_path, app="small_host:app", app_dir=tmp_path, workers=2, **env)
     try:
         for version in ("1.0.0", "2.0.0"):
@@ -360,7 +361,8 @@ def test_errors_in_all_workers_count_together_and_one_of_them_acts(tmp_path: Pat
         host.from_every_worker()
         for _ in range(12):
             host.codes("/api/v1/probe/boom", 2)
-        until(lambda: host.get("/api/v1/probe").json()["version"] == "1.0.0", 30)
+        # Not by asking the plugin: its good answers would make the bad ones a smaller part.
+        until(lambda: host.cli("list")["installed"][0]["version"] == "1.0.0", 60)
 
         def judged() -> Any:
             """The rows change first; the verdict is written when the operation has ended."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from hotbay.model import Kind, Rows
 from system.conftest import Server
+from system.crowd import Crowd
 from system.packages import manifest, packed, write
 
 HOST = """
@@ -91,28 +91,19 @@ def host(tmp_path: Path) -> Iterator[Server]:
         made.stop()
 
 
-class Visitors:
+class Visitors(Crowd):
     """They visit all the time; `told` are the numbers that the plugin said it had noted, by its version."""
 
     def __init__(self, server: Server, people: int = 4) -> None:
         self.told: dict[int, str] = {}
         self.failures: list[str] = []
-        self._server, self._numbers, self._stop = server, count(1), threading.Event()
-        self._people = [threading.Thread(target=self._visit) for _ in range(people)]
+        self._server, self._numbers = server, count(1)
+        super().__init__(people)
 
-    def __enter__(self) -> Visitors:
-        for one in self._people:
-            one.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for one in self._people:
-            one.join()
-
-    def _visit(self) -> None:
+    def come(self) -> None:
+        """One visit after the other."""
         with httpx.Client(base_url=self._server.url, timeout=60) as client:
-            while not self._stop.is_set():
+            while not self.over:
                 number = next(self._numbers)
                 answer = client.post(f"/visit/{number}")
                 if answer.status_code != 200:

@@ -28,6 +28,7 @@ from hotbay import journal
 from hotbay.errors import HotbayError
 from hotbay.model import Kind, Rows
 from system.conftest import BILLING, Server, until
+from system.crowd import Crowd
 from system.packages import packed, with_table, write
 
 KILLS = int(os.environ.get("HOTBAY_KILLS", "5"))
@@ -71,26 +72,17 @@ class Visit:
     answer: str
 
 
-class Visitors:
+class Visitors(Crowd):
     """They ask all the time, each time on a connection of its own, so that any worker may get it."""
 
     def __init__(self, port: int, people: int = 2) -> None:
         self.visits: list[Visit] = []
-        self._port, self._stop = port, threading.Event()
-        self._people = [threading.Thread(target=self._go) for _ in range(people)]
+        self._port = port
+        super().__init__(people)
 
-    def __enter__(self) -> Visitors:
-        for one in self._people:
-            one.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for one in self._people:
-            one.join()
-
-    def _go(self) -> None:
-        while not self._stop.is_set():
+    def come(self) -> None:
+        """One visit after the other."""
+        while not self.over:
             began = time.monotonic()
             answer = self._ask()
             self.visits.append(Visit(began, time.monotonic(), answer))

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 
 from hotbay.model import Kind
 from system.conftest import SMALL_HOST, Server, until
+from system.crowd import Crowd
 from system.packages import packed, probe, with_table
 
 WHERE = "/api/v1/probe"
@@ -31,29 +32,19 @@ def running(server: Server, tmp_path: Path) -> Server:
     return server
 
 
-class Load:
+class Load(Crowd):
     """Steady requests from threads; what was answered, and when."""
 
-    def __init__(self, server: Server, path: str, threads: int = 4) -> None:
+    def __init__(self, server: Server, path: str, people: int = 4) -> None:
         self.answers: list[tuple[float, float, int, Any]] = []
         self.failures: list[str] = []
-        self._stop = threading.Event()
         self._server, self._path = server, path
-        self._threads = [threading.Thread(target=self._work) for _ in range(threads)]
+        super().__init__(people)
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
+    def come(self) -> None:
+        """One request after the other."""
         with httpx.Client(base_url=self._server.url, timeout=30) as client:
-            while not self._stop.is_set():
+            while not self.over:
                 began = time.monotonic()
                 try:
                     response = client.get(self._path)
