@@ -1,6 +1,5 @@
 """Make the folders of tests importable (`system.packages`), keep the demo out of them, and skip nothing in CI."""
 
-import gc
 import os
 import signal
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from hotbay.activate import remains
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -29,8 +30,7 @@ settings.load_profile("hotbay")
 
 def pytest_collection_finish() -> None:
     """What is there before the first test stays, as in a host that serves: no proof of an unload looks at it again."""
-    gc.collect()
-    gc.freeze()
+    remains.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -17,7 +16,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from hotbay import settings as configuration
 from hotbay import store
-from hotbay.activate import Generation, Limits, Receive, Scope, Send, patches
+from hotbay.activate import Generation, Limits, Receive, Scope, Send, patches, remains
 from hotbay.activate.inprocess import InProcess
 from hotbay.apply import Applier, Progress
 from hotbay.budget import ACTOR as BUDGET
@@ -223,10 +222,7 @@ class Hotbay:
         await asyncio.to_thread(self._recover)
         patches.remember()
         limit_pools(self.settings.memory_pools)
-        # Objects of the host never become garbage: frozen, they cost later collections nothing. Before any plugin is
-        # loaded, because a frozen generation would be kept for ever.
-        gc.collect()
-        gc.freeze()
+        remains.freeze()  # Before the first plugin is loaded.
         await self.follower.start()
         self.started = True
         if self.settings.stall_seconds:

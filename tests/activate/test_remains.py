@@ -27,8 +27,7 @@ class Node:
 @pytest.fixture(autouse=True)
 def by_hand() -> Iterator[None]:
     """A host that has started, and no collection of its own accord: what dies, dies of what the test does."""
-    gc.collect()
-    gc.freeze()
+    remains.freeze()
     gc.disable()
     yield
     gc.enable()
@@ -51,12 +50,47 @@ def test_everything_that_can_be_reached_is_gathered() -> None:
 def test_the_frozen_are_the_hosts_and_are_not_entered() -> None:
     behind = Node()
     host = Node(behind=behind)
-    gc.freeze()
+    remains.freeze()
     fresh = Node(host=host)
     found = {id(thing) for thing in gather([fresh])}
     assert id(fresh.others) in found
     assert id(host) not in found
     assert id(behind) not in found
+
+
+def test_a_second_freeze_adds_and_one_after_a_thaw_begins_anew() -> None:
+    first, many = Node(), [Node() for _ in range(1000)]
+    remains.freeze()
+    third = Node()
+    assert (remains._of_host(first), remains._of_host(third)) == (True, False)
+    remains.freeze()
+    assert (remains._of_host(first), remains._of_host(third)) == (True, True)
+    before = len(remains._host)
+    gc.unfreeze()
+    del many
+    remains.freeze()
+    assert len(remains._host) < before - 900
+    assert remains._of_host(first)
+
+
+def test_what_took_the_place_of_the_hosts_is_not_the_hosts() -> None:
+    host = [Node() for _ in range(2000)]
+    remains.freeze()
+    places = {id(node) for node in host}
+    del host[:]
+    gc.unfreeze()
+    gc.collect()
+    fresh = [Node() for _ in range(2000)]
+    there = [node for node in fresh if id(node) in places]
+    assert there, "the allocator gives the same places again"
+    assert not any(map(remains._of_host, there))
+
+
+def test_functions_lead_to_no_module_of_the_host() -> None:
+    found = gather([Node(way=os.path.join, kind=textwrap.TextWrapper)])
+    spaces = [vars(os.path), vars(os), vars(textwrap)]
+    assert not any(thing is space for thing in found for space in spaces)
+    assert len(found) < 1000
 
 
 def test_a_walk_that_goes_astray_gathers_nothing() -> None:
