@@ -58,7 +58,7 @@ def test_the_frozen_are_the_hosts_and_are_not_entered() -> None:
     assert id(behind) not in found
 
 
-def test_a_second_freeze_adds_and_one_after_a_thaw_begins_anew() -> None:
+def test_a_second_freeze_adds_what_came_and_drops_what_went() -> None:
     first, many = Node(), [Node() for _ in range(1000)]
     remains.freeze()
     third = Node()

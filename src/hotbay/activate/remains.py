@@ -43,11 +43,11 @@ def freeze() -> None:
     """Collect, and take what lives from the collector's sight: it is the host's and costs no collection any more.
 
     Called before the first plugin is loaded, because a generation that is frozen would be kept for ever. More calls add
-    what came since; after `gc.unfreeze()` it begins anew.
+    what came since.
     """
     gc.collect()
-    if not gc.get_freeze_count():
-        _host.clear()
+    for place in [place for place, known in _host.items() if known() is None]:
+        del _host[place]
     _host.update((id(thing), weakref.ref(thing)) for thing in gc.get_objects() if _leads_astray(type(thing)))
     gc.freeze()
 
