@@ -19,9 +19,10 @@ _empty = Path(tempfile.mkdtemp(prefix="hotbay-tests-")) / "hotbay.toml"
 _empty.write_text("")
 os.environ["HOTBAY_CONFIG"] = str(_empty)
 
-# A run in the background of a shell ignores SIGINT, and so would the processes that tests interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A run in the background of a shell ignores SIGINT, one under nohup SIGHUP, and so would the processes that tests interrupt.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 # On a busy machine an example may take long: that is no finding.
 settings.register_profile("hotbay", deadline=None)
