@@ -72,7 +72,7 @@ def test_who_is_not_confirmed_goes_back_without_a_failed_request_and_who_is_stay
     billing: Server, admin: httpx.Client
 ) -> None:
     before, pids = chat(billing), billing.pids()
-    with Load(billing, f"{CHAT}/bot", threads=2) as load:
+    with Load(billing, f"{CHAT}/bot", people=2) as load:
         done = admin.post(f"{MARKET}/upgrade/ai_chatbot", json={"confirm_within": "2s"})
         assert done.status_code == 200, done.text
         assert serving(billing) == {"1.1.0"}
@@ -104,7 +104,7 @@ def test_bad_health_reverts_it_early(billing: Server, admin: httpx.Client, tmp_p
     folder = billing.home / "data" / "probe"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sick").touch()
-    with Load(billing, "/api/v1/probe", threads=2) as load:
+    with Load(billing, "/api/v1/probe", people=2) as load:
         until(lambda: shown(admin, "probe")["state"] == "reverted", 30)
     assert "it was not healthy" in shown(admin, "probe")["reason"]
     assert serving(billing, "probe") == {"1.0.0"}
