@@ -4,13 +4,15 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The console is built when it is installed: whoever pulled changes of it has the old pages until then.
+PAGES := $(shell find console -path console/node_modules -prune -o -type f -print 2>/dev/null)
 
 .PHONY: demo console screenshots test lint unit versions bench soak torture mutate clean help
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
 
-$(STAMP): pyproject.toml hatch_build.py
+$(STAMP): pyproject.toml hatch_build.py $(PAGES)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Hotbay needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
