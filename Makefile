@@ -71,7 +71,7 @@ bench: $(STAMP) /usr/bin/chromium  ## all benchmarks, in their quick form
 soak: $(STAMP)   ## random operations, kills and requests against a model, for MINUTES (60)
 	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),60) --json
 
-torture: $(STAMP)  ## kill -9 at every effect of every operation, some hours
+torture: $(STAMP)  ## kill -9 at every effect of every operation, an hour or two
 	HOTBAY_KILLS=50 $(BIN)/python -m pytest -q -s tests/system/test_random_kills.py
 	$(BIN)/python benchmarks/torture.py --json
 
