@@ -19,7 +19,7 @@ _empty = Path(tempfile.mkdtemp(prefix="hotbay-tests-")) / "hotbay.toml"
 _empty.write_text("")
 os.environ["HOTBAY_CONFIG"] = str(_empty)
 
-# A run in the background of a shell ignores SIGINT, one under nohup SIGHUP; so would the processes that tests interrupt.
+# A run in the background of a shell ignores SIGINT, one under nohup SIGHUP; so would processes that tests interrupt.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
