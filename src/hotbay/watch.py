@@ -142,7 +142,7 @@ class Registrar:
         except HotbayError as error:
             log.error("the folder of %s was not brought in: %s", request.plugin, error)
             seen = self._seen.get(request.plugin)
-            active = request.folder.active if request.folder else request.kind is Kind.ACTIVATE
+            active = request.folder is not None and request.folder.active
             self._refuse(request.plugin, f"{seen.digest}:{active}" if seen else "", str(error))
             return f"refused {request.kind} {request.plugin}"
         return f"{request.kind} {request.plugin}"

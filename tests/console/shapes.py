@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 # A package's manifest has more, and a worker says more of itself; a receipt is described by a page of its own.
 OPEN = {"Manifest", "BackendPart", "FrontendPart", "DatabasePart", "Worker", "Receipt", "ReceiptSpan", "ReceiptWorker"}
-OPEN |= {"Wrong", "Problem"}
+OPEN |= {"Problem"}
 
 
 class Shapes:

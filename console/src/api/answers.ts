@@ -398,7 +398,7 @@ export interface OperationDetail {
   detail: string;
   steps: StepRow[];
   result: Outcome | null;
-  error: Wrong | null;
+  error: Problem | null;
   unload: Record<string, unknown> | null;
 }
 
@@ -503,6 +503,7 @@ export interface Problem {
   file?: string;
   code?: string;
   mend?: string;
+  step?: string;
   type?: string;
   title?: string;
   status?: number;
@@ -659,12 +660,4 @@ export interface Worker {
   held?: boolean;
   problem?: string;
   health?: Checked;
-}
-
-/** Why a step or an operation failed: a problem document (RFC 9457). */
-export interface Wrong {
-  detail?: string;
-  code?: string;
-  mend?: string;
-  step?: string;
 }

@@ -24,15 +24,14 @@ export interface OperationView {
 
 type Action = { kind: "detail"; detail: OperationDetail } | { kind: "progress"; progress: Progress };
 
-/** What went wrong in a step, without how to mend it: that is said of the whole. */
-export const firstLine = (error: string | null) => error?.split("\n", 1)[0] ?? "";
+/** What became of each step; what went wrong in it without how to mend that, which is said of the whole. */
+export const stepsOf = ({ steps }: OperationDetail): StepView[] => steps.map((step) => ({ ...step, error: step.error?.split("\n", 1)[0] ?? "" }));
 
 const LOOK_MS = 800;
 
 function ofDetail(detail: OperationDetail): OperationView {
-  const steps = detail.steps.map(({ verb, summary, words, state, seconds, error }) => ({ verb, summary, words, state, seconds, error: firstLine(error) }));
   const state = detail.state === "running" ? "running" : detail.state === "done" ? "done" : "failed";
-  return { state, steps, error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", result: detail.result };
+  return { state, steps: stepsOf(detail), error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", result: detail.result };
 }
 
 function reduce(view: OperationView, action: Action): OperationView {

@@ -9,7 +9,7 @@ import { Steps } from "../market/Steps";
 import { operationTitle } from "../market/planText";
 import { Report } from "../market/Report";
 import type { OperationDetail, Receipts } from "../api/answers";
-import { firstLine } from "../market/useOperation";
+import { stepsOf } from "../market/useOperation";
 import { seconds } from "../market/words";
 import { OperationState } from "./OperationsTable";
 
@@ -51,7 +51,7 @@ export default function Operation() {
   useEvents<Progress>("operation", (progress) => progress.operation === Number(number) && reload());
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Stack><Skeleton height={60} /><Skeleton height={240} /></Stack>;
-  const steps = data.steps.map((step) => ({ ...step, error: firstLine(step.error) }));
+  const steps = stepsOf(data);
   return (
     <Stack gap="lg">
       <Anchor component={Link} to="/operations" size="sm" c="dimmed">← {t("Operations")}</Anchor>

@@ -67,11 +67,12 @@ def gather(roots: Iterable[object], most: int = MOST) -> list[Any]:
     found: dict[int, Any] = {}
     edge = list(roots)
     while edge:
-        fresh = {id(thing): thing for thing in referents(edge) if id(thing) not in spaces and id(thing) not in found}
-        edge = [thing for thing in fresh.values() if gc.is_tracked(thing) and not _of_host(thing)]
-        found |= {id(thing): thing for thing in edge}
+        met = {id(thing): thing for thing in referents(edge) if id(thing) not in spaces and id(thing) not in found}
+        fresh = {place: thing for place, thing in met.items() if gc.is_tracked(thing) and not _of_host(thing)}
+        found |= fresh
         if len(found) > most:
             return []
+        edge = list(fresh.values())
     return list(found.values())
 
 

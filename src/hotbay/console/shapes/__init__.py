@@ -28,17 +28,9 @@ class Problem(TypedDict):
     file: NotRequired[str]
     code: NotRequired[str]
     mend: NotRequired[str]
+    step: NotRequired[str]
     type: NotRequired[str]
     title: NotRequired[str]
     status: NotRequired[int]
     detail: NotRequired[str]
     problems: NotRequired[list[Json]]
-
-
-class Wrong(TypedDict):
-    """Why a step or an operation failed: a problem document (RFC 9457)."""
-
-    detail: NotRequired[str]
-    code: NotRequired[str]
-    mend: NotRequired[str]
-    step: NotRequired[str]

@@ -6,7 +6,7 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from hotbay.console.shapes import Json, Words, Wrong
+from hotbay.console.shapes import Json, Problem, Words
 from hotbay.console.shapes.market import Confirmation
 
 
@@ -161,7 +161,7 @@ class OperationDetail(OperationLine):
 
     steps: list[StepRow]
     result: Outcome | None
-    error: Wrong | None
+    error: Problem | None
     unload: Json | None
 
 
