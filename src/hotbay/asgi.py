@@ -220,6 +220,7 @@ class Hotbay:
         self.follower.on_change += [self.feed.changed, self._keep_documents]
         await asyncio.to_thread(self._declare)
         await asyncio.to_thread(self._recover)
+        await asyncio.to_thread(self.api.prepare)
         patches.remember()
         limit_pools(self.settings.memory_pools)
         remains.freeze()  # Before the first plugin is loaded.

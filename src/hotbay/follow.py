@@ -22,6 +22,7 @@ from typing import Any
 
 from hotbay.activate import Generation
 from hotbay.activate.bus import Bus
+from hotbay.activate.collector import collector
 from hotbay.beacon import Beacon, is_odd
 from hotbay.bulletin import Bulletin, describe
 from hotbay.candidates import Candidates
@@ -112,6 +113,7 @@ class Follower(Hub):
         await asyncio.to_thread(self.bulletin.publish, self.status())
         self.keep(self.bulletin.report(), "hotbay report")
         self.keep(self.bulletin.report_meters(), "hotbay meters")
+        collector.attend()
         self.keep(self._follow(), "hotbay follow")
         self.keep(self._load_eager(), "hotbay eager plugins")
 
@@ -122,6 +124,7 @@ class Follower(Hub):
         seconds have not passed.
         """
         self._stopping = True
+        collector.leave()
         if self._fifo is not None:
             asyncio.get_running_loop().remove_reader(self._fifo.fd)
             self._fifo.close()
@@ -173,6 +176,7 @@ class Follower(Hub):
         while not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
+            collector.relax()
             if time.monotonic() - rolled > _SLOT_SECONDS:
                 self.meters.roll()
                 rolled = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fastapi.routing
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -25,6 +26,18 @@ def test_the_api_describes_itself_and_stays_out_of_the_hosts_document(desk: Desk
     document = desk.client.get(f"{LIVE}/openapi.json").json()
     assert {f"{MARKET}/install", f"{MARKET}/addons/{{addon_id}}", f"{LIVE}/events"} <= set(document["paths"])
     assert not any(path.startswith(MARKET) for path in httpx.get(f"{desk.url}/openapi.json").json()["paths"])
+
+
+def test_no_request_waits_for_what_is_made_of_the_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, made = FastAPI(), list[object]()
+    Hotbay(host, admin=admin, home=tmp_path / "var")
+    make = fastapi.routing.create_model_field
+    monkeypatch.setattr(fastapi.routing, "create_model_field", lambda **given: made.append(given) or make(**given))
+    with serving(host) as (_, url):
+        assert made
+        made.clear()
+        assert httpx.get(f"{url}{MARKET}/installed", headers=ADMIN).status_code == 200
+    assert made == []
 
 
 def test_unknown_paths_and_methods_are_problems(desk: Desk) -> None:

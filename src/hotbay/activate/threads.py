@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from hotbay.activate.collector import collector
 from hotbay.errors import ActivationFailed
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ _usual = sys.getswitchinterval()
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """While the block runs in some thread, threads hand the interpreter over after 1 ms instead of 5.
+    """While the block runs in some thread, threads hand the interpreter over after 1 ms instead of 5, and no full
+    collection begins by itself.
 
     An import is pure computing: each time the loop wakes up it would wait out the whole interval.
     """
@@ -30,9 +32,11 @@ def giving_way() -> Iterator[None]:
             _usual = sys.getswitchinterval()
             sys.setswitchinterval(min(_usual, _SHORT_SECONDS))
         _busy += 1
+    collector.put_off()
     try:
         yield
     finally:
+        collector.done()
         with _lock:
             _busy -= 1
             if _busy == 0:

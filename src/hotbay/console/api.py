@@ -18,6 +18,7 @@ from hotbay.console.registry import PublicRegistry
 from hotbay.console.runner import Runner
 from hotbay.console.viewers import Viewers
 from hotbay.errors import HotbayError
+from hotbay.frameworks import host_route_paths
 from hotbay.table import route_path
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Api:
     def owns(self, path: str) -> bool:
         """True for the paths of this API (below the host's root path)."""
         return any(path == root or path.startswith(root + "/") for root in self.roots)
+
+    def prepare(self) -> None:
+        """Let FastAPI make of the routes what it else makes on the loop, for the first request: 50 ms and more."""
+        host_route_paths(self.app)
 
     async def drain(self, seconds: float = 5.0) -> int:
         """Wait for operations in progress before the server leaves; answers how many are left to recovery."""

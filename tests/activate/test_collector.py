@@ -1,0 +1,172 @@
+"""Full collections are put off while operations are under way, and only where somebody puts the threshold back."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from hotbay.activate.collector import (
+    CALM_SECONDS,
+    CHANCE_SECONDS,
+    LONG_SECONDS,
+    LONGEST_SECONDS,
+    NEVER,
+    QUIET_SECONDS,
+    Collector,
+    collector,
+)
+from hotbay.activate.threads import giving_way, quietly
+
+USUAL = (650, 9, 8)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    before = gc.get_threshold()
+    gc.set_threshold(*USUAL)
+    yield Clock()
+    gc.set_threshold(*before)
+
+
+def put_off() -> bool:
+    return gc.get_threshold() == (*USUAL[:2], NEVER)
+
+
+def test_they_are_put_off_from_the_beginning_until_it_was_quiet_for_a_while(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    assert put_off()
+    mine.put_off()
+    mine.done()
+    clock.now += QUIET_SECONDS
+    mine.relax()
+    assert put_off(), "one is still at it"
+    mine.done()
+    mine.relax()
+    assert put_off(), "the next step follows at once"
+    clock.now += QUIET_SECONDS
+    mine.relax()
+    assert gc.get_threshold() == USUAL
+
+
+def test_where_nobody_looks_after_it_nothing_is_put_off(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.put_off()
+    assert gc.get_threshold() == USUAL
+    mine.done()
+
+
+def test_the_last_to_leave_puts_the_threshold_back(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.attend()
+    mine.put_off()
+    mine.leave()
+    assert put_off()
+    mine.leave()
+    assert gc.get_threshold() == USUAL
+
+
+def test_what_goes_on_for_too_long_gives_the_collector_its_chance(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()  # A load that hangs: it is never done.
+    clock.now += LONGEST_SECONDS - 1
+    mine.relax()
+    assert put_off()
+    clock.now += 1
+    mine.relax()
+    assert gc.get_threshold() == USUAL
+    mine.put_off()
+    assert gc.get_threshold() == USUAL, "it has its chance for a while"
+    clock.now += CHANCE_SECONDS
+    mine.put_off()
+    assert put_off()
+
+
+def test_between_two_of_many_the_collector_has_its_chance(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    kept = _make_much()
+    clock.now += LONG_SECONDS
+    mine.relax()
+    assert put_off(), "not in the middle of one"
+    mine.done()
+    mine.relax()
+    assert put_off(), "the next step follows at once"
+    assert not full
+    clock.now += 2 * CALM_SECONDS
+    mine.relax()
+    assert full and kept
+    assert gc.get_threshold() == USUAL
+    mine.put_off()
+    assert put_off()
+
+
+def test_a_threshold_that_somebody_else_set_meanwhile_stays(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    gc.set_threshold(1000, 20, 30)
+    mine.leave()
+    assert gc.get_threshold() == (1000, 20, 30)
+
+
+@pytest.fixture
+def full() -> Iterator[list[int]]:
+    """Notes the real collector's full collections."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            found.append(1)
+
+    gc.collect()
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+
+
+def test_none_begins_by_itself_in_the_middle_of_what_gives_way(clock: Clock, full: list[int]) -> None:
+    """A heap that grows is what makes the real collector collect everything."""
+    collector.attend()
+    try:
+        _make_much()
+        assert full, "without it one begins"
+        with giving_way():
+            full.clear()
+            _make_much()
+            assert not full
+            gc.collect()
+            assert full, "who asks for one gets it"
+    finally:
+        collector.leave()
+    assert gc.get_threshold() == USUAL
+
+
+def _make_much() -> list[list[int]]:
+    return [[number] for number in range(len(gc.get_objects()) + 200_000)]
+
+
+async def test_quiet_work_counts_only_while_it_lasts() -> None:
+    usual = gc.get_threshold()
+    collector.attend()
+    try:
+        found = await quietly(gc.get_threshold)
+        assert found[2] == NEVER
+        await asyncio.sleep(0)
+    finally:
+        collector.leave()
+    assert gc.get_threshold() == usual
