@@ -26,6 +26,7 @@ import json
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,17 +146,19 @@ def swap_all(act: Operator, loading: Loading, count: int, requests: int, pause: 
 def phases(done: Sequence[Sequence[Any]], swaps: Sequence[Swap]) -> dict[str, dict[str, float]]:
     """The latencies before the first operation, during and between operations, and after the last one."""
     found: dict[str, list[float]] = {"before": [], "during": [], "between": [], "after": []}
+    begins, ends = [item["began"] for item in swaps], [item["ended"] for item in swaps]
     for due, end, _ in done:
-        found[_phase(due, end, swaps)].append(end - due)
+        found[_phase(due, end, begins, ends)].append(end - due)
     return {name: latencies(seconds) for name, seconds in found.items()}
 
 
-def _phase(due: float, end: float, swaps: Sequence[Swap]) -> str:
-    if end < swaps[0]["began"]:
+def _phase(due: float, end: float, begins: Sequence[float], ends: Sequence[float]) -> str:
+    """Operations come one after the other: of those that had not ended when it was due, the first is the next."""
+    if end < begins[0]:
         return "before"
-    if due > swaps[-1]["ended"]:
+    if due > ends[-1]:
         return "after"
-    return "during" if any(due <= item["ended"] and end >= item["began"] for item in swaps) else "between"
+    return "during" if end >= begins[bisect_left(ends, due)] else "between"
 
 
 def calm(done: Sequence[Sequence[Any]], swaps: Sequence[Swap], until: float) -> tuple[list[Sequence[Any]], list[Swap]]:

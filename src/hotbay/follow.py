@@ -45,6 +45,7 @@ from hotbay.table import Claim, Table
 log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
 _SLOT_SECONDS = 5.0
+_SOON_SECONDS = 0.1
 _ODD_SECONDS = 1.0
 _UNLOAD_SECONDS = 2.0
 _passes = count(1)
@@ -191,7 +192,8 @@ class Follower(Hub):
     async def _pass(self) -> None:
         await self.sync()
         await self.candidates.attend(await asyncio.to_thread(self.store.all_candidates))
-        self.bulletin.tell()
+        # That a load has begun is news only when it lasts: telling it at once would take the interpreter from it.
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self.bulletin.tell)
 
     # ── the pointer ───────────────────────────────────────────────────────────────────────────────────────────
 
