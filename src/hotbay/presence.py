@@ -185,8 +185,8 @@ class Workers:
                 path.unlink(missing_ok=True)
 
     def statuses(self) -> list[Status]:
-        """The status of each worker that is there."""
-        found = (self.read(worker) for worker in self.signal())
+        """The status of each worker that is there; nobody is woken."""
+        found = (self.read(worker) for worker in self.present())
         return [status for status in found if status is not None]
 
 
