@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -267,3 +269,26 @@ def test_changes_of_others_are_noticed_and_nothing_else(registry: Store) -> None
         assert not changes.any()
     finally:
         changes.close()
+
+
+def test_a_held_cursor_of_its_settings_does_not_keep_a_connection_from_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses to register functions while a statement is open; a search through the heap holds what it meets."""
+    held: list[sqlite3.Cursor] = []
+
+    class Held(sqlite3.Cursor):
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            super().__init__(connection)
+            held.append(self)
+
+    class Holding(sqlite3.Connection):
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            return self.cursor(Held).execute(*given)
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.connect, factory=Holding))
+    registry = Store(tmp_path / "host.db")
+    with registry.read() as connection:
+        assert connection.execute(text("SELECT floor(1.5)")).scalar() == 1
+    registry.close()
+    assert held

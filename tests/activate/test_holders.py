@@ -7,6 +7,7 @@ import atexit
 import functools
 import gc
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import threading
 import types
 import weakref
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -51,6 +53,18 @@ def test_the_search_leaves_what_c_modules_keep_for_reuse_alone() -> None:
         [sys.executable, "-c", textwrap.dedent(SEARCH)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "done\n", done.stderr
+
+
+def test_the_search_keeps_no_cursor(shop: Brood) -> None:
+    """One that is kept keeps its statement open, and SQLite then refuses the functions of a new connection."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        kept = [connection.execute("SELECT 1")]
+        threading.main_thread().kept = kept  # type: ignore[attr-defined]
+        search = holders._Search(shop.owner, {"shop.kept": object()}, None)
+        search.forward(60.0, 1_000_000)
+        del threading.main_thread().kept  # type: ignore[attr-defined]
+    assert any(node is kept for node in search.nodes)
+    assert not [node for node in search.nodes if isinstance(node, sqlite3.Cursor)]
 
 
 # ── one generation, in this process ───────────────────────────────────────────────────────────────────────────────
