@@ -81,6 +81,16 @@ export function t(english: string, values: Record<string, string | number> = {})
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+let teller: (text: string) => string = (text) => text;
+
+/** Let whole sentences of the server be told by this; a language brings it along with its texts. */
+export function tellBy(another: (text: string) => string) {
+  teller = another;
+}
+
+/** What the server said in English (an error, how to mend it), in the language in use; what is not known stays English. */
+export const told = (text: string): string => teller(text);
+
 /** Marks a text that is translated later, where it is shown: tests look for its translation. */
 export const mark = (english: string): string => english;
 
