@@ -1,6 +1,6 @@
 import { Button, Card, Center, Group, Stack, Text, ThemeIcon, Title, Tooltip } from "@mantine/core";
 import type { ReactNode } from "react";
-import { language, t, useT } from "../sdk/words";
+import { language, t, told, useT } from "../sdk/words";
 import { Icon } from "./Icon";
 
 /** A page's title with what it is about, and its actions on the right. */
@@ -33,12 +33,12 @@ export function Empty({ icon, title, children, action }: { icon?: string; title:
 /** What went wrong, how to mend it, and a way to try again. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const tr = useT();
-  const told = error as { message?: string; mend?: string; problems?: { field: string; rule: string }[] } | undefined;
+  const failed = error as { message?: string; mend?: string; problems?: readonly { field: string; rule: string }[] } | undefined;
   return (
     <Card withBorder role="alert" padding="lg" radius="md" style={{ borderLeft: "3px solid var(--mantine-color-red-6)" }}>
-      <Text fw={600}>{told?.message || tr("Something went wrong")}</Text>
-      {told?.problems?.map((one) => <Text key={one.field + one.rule} size="sm">{one.field}: {one.rule}</Text>)}
-      {told?.mend ? <Text size="sm" c="dimmed" mt={4}>{told.mend}</Text> : null}
+      <Text fw={600}>{failed?.message ? told(failed.message) : tr("Something went wrong")}</Text>
+      {failed?.problems?.map((one) => <Text key={one.field + one.rule} size="sm">{one.field}: {told(one.rule)}</Text>)}
+      {failed?.mend ? <Text size="sm" c="dimmed" mt={4}>{told(failed.mend)}</Text> : null}
       {retry ? <Button mt="md" size="xs" variant="default" onClick={retry}>{tr("Try again")}</Button> : null}
     </Card>
   );

@@ -45,8 +45,9 @@ KNOWN = {**pairs("server.ts"), **ERRORS}
 
 def rooms() -> list[Path]:
     """The files whose errors the console may show."""
-    files = sorted(SOURCE.rglob("*.py"))
-    return [file for file in files if not str(file.relative_to(SOURCE)).startswith(tuple(LEFT_OUT))]
+    own = sorted(SOURCE.rglob("*.py"))
+    kept = [file for file in own if not str(file.relative_to(SOURCE)).startswith(tuple(LEFT_OUT))]
+    return [*kept, *sorted((ROOT / "src" / "hotbay_sdk").glob("*.py"))]
 
 
 def recognised(*texts: str) -> list[str | None]:

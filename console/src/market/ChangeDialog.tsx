@@ -224,7 +224,7 @@ function Running({ number, change, plan, onClose }: { number: number; change: Ch
       <Steps steps={view.steps} />
       {view.state === "done" ? <Alert color="teal" p="sm" icon={<Icon name="CheckCircleIcon" size={20} />}>{t(DONE[change.kind], { name: change.name })}</Alert> : null}
       <Report result={view.result} />
-      {view.state === "failed" ? <Failure error={{ message: view.error || t("The operation failed; everything is as before."), mend: view.mend }} /> : null}
+      {view.state === "failed" ? <Failure error={{ message: view.error || t("The operation failed; everything is as before."), mend: view.mend, problems: view.problems }} /> : null}
       <Group justify="flex-end">
         <Button variant="subtle" color="gray" onClick={() => { onClose(); void go(`/operations/${number}`); }}>{t("Details")}</Button>
         <Button variant={opens ? "default" : "filled"} onClick={onClose} disabled={view.state === "running"}>{view.state === "running" ? t("Working …") : t("Close")}</Button>

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "./ChangeDialog";
@@ -95,7 +95,7 @@ export default function Marketplace() {
         </Chip.Group>
       </Group>
       {data?.problems.map((problem) => (
-        <Alert key={JSON.stringify(problem)} color="yellow" mb="md" title={problem.file ?? t("A source has a problem")}>{problem.detail ?? [problem.field, problem.rule].filter(Boolean).join(": ")} {problem.mend}</Alert>
+        <Alert key={JSON.stringify(problem)} color="yellow" mb="md" title={problem.file ?? t("A source has a problem")}>{told(problem.detail ?? [problem.field, problem.rule].filter(Boolean).join(": "))} {told(problem.mend ?? "")}</Alert>
       ))}
       {error && !data ? <Failure error={error} retry={reload} /> : null}
       <div className="hb-grid">

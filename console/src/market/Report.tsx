@@ -1,6 +1,5 @@
 import { Alert, List, Text } from "@mantine/core";
-import { t as text, useT } from "../../sdk/words";
-import { told } from "../words/told";
+import { t as text, told, useT } from "../../sdk/words";
 import type { OperationDetail } from "../api/answers";
 
 /** Rows that a change of tables loses. */

@@ -1,5 +1,5 @@
 import { Loader, Text } from "@mantine/core";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import type { StepView } from "./useOperation";
 import { seconds } from "./words";
@@ -19,7 +19,7 @@ export function Steps({ steps }: { steps: StepView[] }) {
             <span className="hb-dot">{step.state === "running" ? <Loader size={14} /> : mark ? <Icon name={mark} size={14} /> : index + 1}</span>
             <div style={{ paddingTop: 1 }}>
               {stepText(step)}
-              {step.error ? <Text size="sm" c="red">{step.error}</Text> : null}
+              {step.error ? <Text size="sm" c="red">{told(step.error)}</Text> : null}
             </div>
             <Text size="xs" c="dimmed" className="hb-number" pt={3}>{seconds(step.seconds)}</Text>
           </li>

@@ -1,8 +1,7 @@
 import { Alert, Badge, Code, List, Stack, Text, ThemeIcon } from "@mantine/core";
 import type { ReactNode } from "react";
-import { mark, useT } from "../../sdk/words";
+import { mark, told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
-import { told } from "../words/told";
 import { lostRows } from "./Report";
 import { Steps } from "./Steps";
 import type { Plan } from "../api/answers";

@@ -3,7 +3,7 @@ import { api } from "../../sdk/api";
 import { useEvents } from "../../sdk/stream";
 import type { Progress } from "../../sdk/types";
 import type { Words } from "./planText";
-import type { OperationDetail, PlanStep } from "../api/answers";
+import type { OperationDetail, PlanStep, Problem } from "../api/answers";
 
 export interface StepView {
   verb: string;
@@ -19,6 +19,7 @@ export interface OperationView {
   steps: StepView[];
   error: string;
   mend: string;
+  problems: { field: string; rule: string }[];
   result: OperationDetail["result"];
 }
 
@@ -27,11 +28,14 @@ type Action = { kind: "detail"; detail: OperationDetail } | { kind: "progress"; 
 /** What became of each step; what went wrong in it without how to mend that, which is said of the whole. */
 export const stepsOf = ({ steps }: OperationDetail): StepView[] => steps.map((step) => ({ ...step, error: step.error?.split("\n", 1)[0] ?? "" }));
 
+/** What an error lists, each with its place. */
+export const problemsOf = (error: Problem | null) => (error?.problems ?? []).map(({ field, rule }) => ({ field: String(field ?? ""), rule: String(rule ?? "") }));
+
 const LOOK_MS = 800;
 
 function ofDetail(detail: OperationDetail): OperationView {
   const state = detail.state === "running" ? "running" : detail.state === "done" ? "done" : "failed";
-  return { state, steps: stepsOf(detail), error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", result: detail.result };
+  return { state, steps: stepsOf(detail), error: detail.error?.detail ?? detail.detail, mend: detail.error?.mend ?? "", problems: problemsOf(detail.error), result: detail.result };
 }
 
 function reduce(view: OperationView, action: Action): OperationView {
@@ -44,7 +48,7 @@ function reduce(view: OperationView, action: Action): OperationView {
 
 /** One operation, live: by the events, and by asking in case they don't come. */
 export function useOperation(number: number | null, planned: PlanStep[]): OperationView {
-  const first = { state: "running" as const, error: "", mend: "", result: null, steps: planned.map((step) => ({ ...step, state: "", seconds: null, error: "" })) };
+  const first = { state: "running" as const, error: "", mend: "", problems: [], result: null, steps: planned.map((step) => ({ ...step, state: "", seconds: null, error: "" })) };
   const [view, act] = useReducer(reduce, first);
   const look = () => {
     if (number !== null) api.get<OperationDetail>(`/marketplace/operations/${number}`).then((detail) => act({ kind: "detail", detail }), () => undefined);

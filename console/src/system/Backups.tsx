@@ -5,7 +5,7 @@ import { api } from "../../sdk/api";
 import { useApi } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Failure, RelativeTime } from "../../ui/pieces";
 import type { Change } from "../market/ChangeDialog";
 import { kindName } from "../market/planText";
@@ -20,7 +20,7 @@ function Line({ backup, change, reload }: { backup: Backup; change: () => void; 
       await api.delete(`/marketplace/backups/${backup.id}`);
       notify({ kind: "success", message: t("The backup was deleted") });
     } catch (failure) {
-      notify({ kind: "error", message: (failure as Error).message });
+      notify({ kind: "error", message: told((failure as Error).message) });
     }
     reload();
   };

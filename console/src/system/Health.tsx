@@ -3,11 +3,10 @@ import { useState } from "react";
 import { api } from "../../sdk/api";
 import { useApi } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure, PageHeader } from "../../ui/pieces";
 import type { Health as Found, Mended } from "../api/answers";
-import { told } from "../words/told";
 import { Prose } from "./Prose";
 
 const LOOK = { ok: ["teal", "CheckIcon"], warning: ["yellow", "ExclamationTriangleIcon"], error: ["red", "XMarkIcon"] } as const;
@@ -28,10 +27,10 @@ export default function Health() {
       const { mended, failed } = await api.post<Mended>("/hotbay/health/mend", { findings });
       const done = mended.map((one) => one.done).join(", ");
       notify({ kind: "success", message: done || t("There was nothing to mend.") });
-      for (const one of failed) notify({ kind: "error", message: [one.error.detail, one.error.mend].filter(Boolean).join(" ") });
+      for (const one of failed) notify({ kind: "error", message: [one.error.detail, one.error.mend].map((text) => told(text ?? "")).filter(Boolean).join(" ") });
       reload();
     } catch (failure) {
-      notify({ kind: "error", message: (failure as Error).message });
+      notify({ kind: "error", message: told((failure as Error).message) });
     }
     setBusy(false);
   };

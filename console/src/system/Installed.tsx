@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
@@ -55,7 +55,7 @@ export default function Installed() {
         <Button component={Link} to="/marketplace">{t("Browse the marketplace")}</Button>
       </PageHeader>
       {data?.waiting.map((item) => (
-        <Alert key={item.id} mb="sm" color={item.refusal ? "red" : "yellow"} title={t("The folder {folder} is not installed", { folder: item.folder })}>{item.refusal?.problem ?? t("It will be brought in soon.")}</Alert>
+        <Alert key={item.id} mb="sm" styles={{ message: { whiteSpace: "pre-line" } }} color={item.refusal ? "red" : "yellow"} title={t("The folder {folder} is not installed", { folder: item.folder })}>{item.refusal ? told(item.refusal.problem) : t("It will be brought in soon.")}</Alert>
       ))}
       {!data ? <Skeleton height={220} radius={12} /> : data.addons.length ? (
         <div className="hb-table">

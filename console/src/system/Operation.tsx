@@ -9,7 +9,7 @@ import { Steps } from "../market/Steps";
 import { operationTitle } from "../market/planText";
 import { Report } from "../market/Report";
 import type { OperationDetail, Receipts } from "../api/answers";
-import { stepsOf } from "../market/useOperation";
+import { problemsOf, stepsOf } from "../market/useOperation";
 import { seconds } from "../market/words";
 import { OperationState } from "./OperationsTable";
 
@@ -61,7 +61,7 @@ export default function Operation() {
         <StatCard label={t("When")} value={<RelativeTime at={data.created_at} />} />
         <StatCard label={t("Took")} value={seconds(data.result?.seconds) || "–"} />
       </SimpleGrid>
-      {data.error ? <Failure error={{ message: data.error.detail, mend: data.error.mend }} /> : null}
+      {data.error ? <Failure error={{ message: data.error.detail, mend: data.error.mend, problems: problemsOf(data.error) }} /> : null}
       <Report result={data.result} />
       <Card withBorder padding="lg"><Text fw={600} mb="sm">{t("Steps")}</Text><Steps steps={steps} /></Card>
       {data.state === "running" ? null : <Receipt number={data.id} plugin={data.plugin} />}

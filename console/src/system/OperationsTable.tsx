@@ -2,7 +2,7 @@ import { Badge, Skeleton, Table, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { mark, useT } from "../../sdk/words";
+import { mark, told, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
 import { operationTitle } from "../market/planText";
 import type { OperationLine, Operations } from "../api/answers";
@@ -37,7 +37,7 @@ export function OperationsTable({ plugin = "" }: { plugin?: string }) {
           {data.operations.map((row) => (
             <Table.Tr key={row.id}>
               <Table.Td className="hb-number">{row.id}</Table.Td>
-              <Table.Td><Link className="hb-row" to={`/operations/${row.id}`}>{operationTitle(row)}</Link>{row.detail ? <Text size="xs" c="red" lineClamp={1}>{row.detail}</Text> : null}</Table.Td>
+              <Table.Td><Link className="hb-row" to={`/operations/${row.id}`}>{operationTitle(row)}</Link>{row.detail ? <Text size="xs" c="red" lineClamp={1}>{told(row.detail)}</Text> : null}</Table.Td>
               <Table.Td><OperationState state={row.state} /></Table.Td>
               <Table.Td>{row.actor}</Table.Td>
               <Table.Td><RelativeTime at={row.created_at} /></Table.Td>

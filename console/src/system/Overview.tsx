@@ -2,7 +2,7 @@ import { Anchor, Badge, Card, Group, SimpleGrid, Stack, Table, Text } from "@man
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { RelativeTime } from "../../ui/pieces";
 import type { AddonDetail, InstalledRow as LiveRow, Operations, Worker } from "../api/answers";
 import { operationTitle } from "../market/planText";
@@ -13,13 +13,13 @@ import { OperationState } from "./OperationsTable";
 /** What a worker does with the plugin, in words. */
 function useDoing() {
   const t = useT();
-  return (worker: Worker) => worker.problem || (worker.held ? t("requests wait") : worker.loaded ? t("serves") : t("loads at the first request"));
+  return (worker: Worker) => (worker.problem && told(worker.problem)) || (worker.held ? t("requests wait") : worker.loaded ? t("serves") : t("loads at the first request"));
 }
 
 function Health({ worker }: { worker: Worker }) {
   const t = useT();
   const bad = worker.problem || worker.health?.problem;
-  if (bad) return <Badge color="red" variant="light" title={bad}>{t("bad")}</Badge>;
+  if (bad) return <Badge color="red" variant="light" title={told(bad)}>{t("bad")}</Badge>;
   return worker.loaded ? <Badge color="teal" variant="light">{t("good")}</Badge> : <Badge color="gray" variant="light">{t("asleep")}</Badge>;
 }
 
@@ -57,7 +57,7 @@ function LastOperation({ plugin }: { plugin: string }) {
       <Text fw={600} mb="sm">{t("Last operation")}</Text>
       <Group gap={10}><Anchor component={Link} to={`/operations/${last.id}`} fw={550} size="sm">{operationTitle(last)}</Anchor><OperationState state={last.state} /></Group>
       <Text size="sm" c="dimmed" mt={6} component="div">{last.actor} · <RelativeTime at={last.created_at} /></Text>
-      {last.detail ? <Text size="sm" c="red" mt={6}>{last.detail}</Text> : null}
+      {last.detail ? <Text size="sm" c="red" mt={6}>{told(last.detail)}</Text> : null}
     </Card>
   );
 }

@@ -5,7 +5,7 @@ import { Contribution } from "../../sdk/Contribution";
 import { useApi } from "../../sdk/data";
 import { useRegistry } from "../../sdk/registry";
 import { useEvents } from "../../sdk/stream";
-import { mark, useT } from "../../sdk/words";
+import { mark, told, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import { Tile } from "../market/Tile";
@@ -66,8 +66,8 @@ export default function Plugin() {
       </Group>
       {row.confirmation?.state === "pending" ? <Waiting waiting={{ ...row.confirmation, name: row.name }} reload={reload} /> : null}
       {row.confirmation && ["reverted", "failed"].includes(row.confirmation.state) ? <Alert color={row.confirmation.state === "failed" ? "red" : "yellow"} mb="lg" title={t(row.confirmation.state === "failed" ? "{version} could not be taken back" : "{version} went back by itself", { version: row.confirmation.version })}>{row.confirmation.reason}</Alert> : null}
-      {row.problem ? <Alert color="red" mb="lg" title={t("It does not serve")}>{row.problem}</Alert> : null}
-      {row.refusal ? <Alert color="yellow" mb="lg" title={t("Its folder was refused")}>{row.refusal.problem}</Alert> : null}
+      {row.problem ? <Alert color="red" mb="lg" styles={{ message: { whiteSpace: "pre-line" } }} title={t("It does not serve")}>{told(row.problem)}</Alert> : null}
+      {row.refusal ? <Alert color="yellow" mb="lg" styles={{ message: { whiteSpace: "pre-line" } }} title={t("Its folder was refused")}>{told(row.refusal.problem)}</Alert> : null}
       <Tabs value={tabs.some(([value]) => value === tab) ? tab : "overview"} onChange={(value) => setSearch(value && value !== "overview" ? { tab: value } : {}, { replace: true })} keepMounted={false}>
         <Tabs.List mb="lg">
           {tabs.map(([value, label]) => <Tabs.Tab key={value} value={value}>{t(label)}</Tabs.Tab>)}

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { ApiError } from "../../sdk/api";
 import { useSettings } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
-import { mark, useT } from "../../sdk/words";
+import { mark, told, useT } from "../../sdk/words";
 import { Failure } from "../../ui/pieces";
 import { label } from "./labels";
 import { Prose } from "./Prose";
@@ -78,7 +78,7 @@ export function SettingsForm({ plugin }: { plugin: string }) {
   const secret = (field: Field) => field.writeOnly || field.format === "password";
   const wrong = (name: string, field: Field) => {
     const found = name in changes ? fault(field, changes[name]) : null;
-    return found ? t(found[0], found[1]) : (refused?.problems.find((one) => one.field === name || one.field.endsWith(`.${name}`))?.rule ?? "");
+    return found ? t(found[0], found[1]) : told(refused?.problems.find((one) => one.field === name || one.field.endsWith(`.${name}`))?.rule ?? "");
   };
   const bad = fields.some(([name, field]) => name in changes && fault(field, changes[name]));
   const store = async () => {

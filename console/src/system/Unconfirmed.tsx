@@ -6,7 +6,7 @@ import { useApi } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
 import { usePermission } from "../../sdk/registry";
 import { useEvents } from "../../sdk/stream";
-import { useT } from "../../sdk/words";
+import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import type { Confirmation, Confirmations } from "../api/answers";
@@ -54,7 +54,7 @@ export function Waiting({ waiting, reload, linked = false }: { waiting: Confirma
       await api.post(`/marketplace/confirm/${waiting.plugin}`);
       notify({ kind: "success", message: t("{name} {version} stays", { name, version: waiting.version }) });
     } catch (failure) {
-      notify({ kind: "error", message: (failure as Error).message });
+      notify({ kind: "error", message: told((failure as Error).message) });
     }
     setBusy(false);
     reload();
