@@ -40,7 +40,9 @@ def _texts(node: ast.AST) -> Iterator[ast.expr]:
     """The parts of a call, or of a problem document, that somebody is shown."""
     if isinstance(node, ast.Dict):
         shown = ("detail", "mend")
-        yield from (value for key, value in zip(node.keys, node.values, strict=True) if getattr(key, "value", "") in shown)
+        yield from (
+            value for key, value in zip(node.keys, node.values, strict=True) if getattr(key, "value", "") in shown
+        )
     elif isinstance(node, ast.Call):
         yield from _arguments(node)
 

@@ -50,16 +50,28 @@ export function recognise(forms: Form[], text: string): Recognised | null {
   return null;
 }
 
-/** A problem in one line, as the server's errors have it: what is wrong, what was there, and how to mend it. */
-export interface Line {
-  problem: string;
-  value: string;
-  mend: string;
-}
+/** Puts a sentence into another language; a text without a translation stays as it is. */
+export type Say = (sentence: string, values?: Record<string, string>) => string;
 
+// A problem in one line, as errors have it: what is wrong, its code, what was there, and how to mend it.
 const LINE = /^(?<problem>.+?)(?: \[[\w-]+\])?(?: \(got (?<value>.*?)\))?(?:; (?<mend>.+))?$/su;
 
-export function lineOf(text: string): Line {
+function sentence(forms: Form[], text: string, say: Say): string {
+  const found = recognise(forms, text);
+  if (!found) return text;
+  // What fills a gap may be a sentence too; a kind of operation is one word.
+  const filled = Object.entries(found.values).map(([name, value]) => [name, value.includes(" ") ? sentence(forms, value, say) : name === "kind" ? say(value) : value]);
+  return (found.place ?? "") + say(found.sentence, Object.fromEntries(filled) as Record<string, string>);
+}
+
+function line(forms: Form[], text: string, say: Say): string {
   const { problem = text, value = "", mend = "" } = LINE.exec(text)?.groups ?? {};
-  return { problem, value, mend };
+  return sentence(forms, problem, say) + (value ? ` (${say("got {value}", { value })})` : "") + (mend ? `; ${sentence(forms, mend, say)}` : "");
+}
+
+/** A sentence, or an error with its problems and how to mend it, each in its line. */
+export function tell(forms: Form[], text: string, say: Say): string {
+  const [first = "", ...others] = text.split(/\n(?= {2}(?:- |mend: ))/u);
+  const parts = others.map((one) => (one.startsWith("  - ") ? `  - ${line(forms, one.slice(4), say)}` : `  ${say("mend: {how}", { how: sentence(forms, one.slice(8), say) })}`));
+  return [sentence(forms, first, say), ...parts].join("\n");
 }
