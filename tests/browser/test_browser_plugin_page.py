@@ -88,6 +88,19 @@ def test_a_plan_in_german(site: Site, admin: Visitor) -> None:
     expect(dialog.get_by_text("start and check")).to_have_count(0)
 
 
+def test_a_refusal_in_german(site: Site, admin: Visitor) -> None:
+    site.offer("lonely", "1.0.0", {"README.md": "It needs company."}, requires=["nobody>=3"])
+    admin.expected += ["409"]
+    page = admin.tab("/marketplace/lonely")
+    page.evaluate("localStorage.setItem('hotbay.language', 'de')")
+    page.reload()
+    page.get_by_role("button", name="installieren").first.click()
+    alert = page.get_by_role("dialog").get_by_role("alert")
+    expect(alert).to_contain_text("lonely 1.0.0 ist hier nicht verwendbar")
+    expect(alert).to_contain_text("requires: braucht nobody>=3")
+    expect(alert.get_by_text("can't be used")).to_have_count(0)
+
+
 def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
     body = {"addon_id": "ai_chatbot"}
     site.client.post(f"{API}/marketplace/install", json=body).raise_for_status()

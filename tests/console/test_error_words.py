@@ -35,7 +35,6 @@ LEFT_OUT = {
     "frontend/build.py": "lines of authors' code",
     "frontend/config.py": "lines of authors' code",
     "frontend/contributions.py": "lines of authors' code",
-    "frontend/esbuild.py": "lines of authors' code; that there are some is said in German",
 }
 # Said in parts, which come together only when it happens.
 IN_PARTS = {
@@ -49,6 +48,8 @@ IN_PARTS = {
     "{rule}: one of {values}",
     "{rule}, or empty",
     "it is left out: {strikes}",
+    "a list",
+    "an object or null",
 }
 KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "missing", "extra_forbidden")
 KINDS += ("string_type", "int_type", "float_type", "bool_type", "list_type", "int_parsing", "float_parsing")
@@ -244,7 +245,7 @@ def test_an_error_in_lines_is_told_line_by_line() -> None:
     text = str(Unresolvable("shop 1.0 can't be used here", problems=(problem,), mend="choose another id"))
     assert german(text, "shop/a.sql: never ends", "a new thing")[0:3] == [
         "shop 1.0 ist hier nicht verwendbar\n"
-        "  - requires: braucht api>=1 (hier versions offered: none); Installieren Sie vorher api\n"
+        "  - requires: braucht api>=1 (hier angebotene Versionen: none); Installieren Sie vorher api\n"
         "  Abhilfe: Wählen Sie eine andere ID",
         "shop/a.sql: endet nie",
         "a new thing",

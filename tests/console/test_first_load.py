@@ -55,7 +55,7 @@ def test_texts_of_another_language_and_forms_of_settings_are_no_part_of_it(impor
     entry = dict(Built().entry)
     for page in (entry, entry["frame"]):
         files = fetched(page, *(imports[name] for name in SHARED))
-        assert not {name for name in files if name.startswith(("de-", "Plugin-", "Installed-"))}
+        assert not {name for name in files if name.startswith(("de-", "german-", "Plugin-", "Installed-"))}
 
 
 def test_whatever_may_be_fetched_has_its_hash() -> None:

@@ -66,7 +66,7 @@ function sentence(forms: Form[], text: string, say: Say): string {
 
 function line(forms: Form[], text: string, say: Say): string {
   const { problem = text, value = "", mend = "" } = LINE.exec(text)?.groups ?? {};
-  return sentence(forms, problem, say) + (value ? ` (${say("got {value}", { value })})` : "") + (mend ? `; ${sentence(forms, mend, say)}` : "");
+  return sentence(forms, problem, say) + (value ? ` (${say("got {value}", { value: sentence(forms, value, say) })})` : "") + (mend ? `; ${sentence(forms, mend, say)}` : "");
 }
 
 /** A sentence, or an error with its problems and how to mend it, each in its line. */
