@@ -101,6 +101,20 @@ def test_a_refusal_in_german(site: Site, admin: Visitor) -> None:
     expect(alert.get_by_text("can't be used")).to_have_count(0)
 
 
+def test_a_failed_operation_in_german(site: Site, admin: Visitor) -> None:
+    site.offer("sick", "1.0.0", {"backend/__init__.py": "", "backend/plugin.py": "import not_there_at_all\n"})
+    assert site.client.post(f"{API}/marketplace/install", json={"addon_id": "sick"}).status_code == 422
+    page = admin.tab("/operations")
+    expect(page.get_by_text("sick 1.0.0 could not be imported: ModuleNotFoundError")).to_be_visible()
+    page.evaluate("localStorage.setItem('hotbay.language', 'de')")
+    page.reload()
+    expect(page.get_by_text("sick 1.0.0 ließ sich nicht importieren: ModuleNotFoundError")).to_be_visible()
+    page.get_by_role("link", name="sick").first.click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("sick 1.0.0 ließ sich nicht importieren: ModuleNotFoundError")
+    expect(alert).to_contain_text("Berichtigen Sie das Plugin")
+
+
 def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
     body = {"addon_id": "ai_chatbot"}
     site.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
@@ -121,7 +135,7 @@ def test_what_the_server_says_in_german(site: Site, admin: Visitor) -> None:
     page.get_by_role("button", name="Deinstallieren").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Löschen", exact=True).first.click()
-    expect(dialog.get_by_text("gehen verloren")).to_be_visible()
+    expect(dialog.get_by_text("chat_sessions gehen verloren")).to_be_visible()
     page.goto(f"{site.url}/plugins/ai_chatbot?tab=settings")
     expect(page.get_by_role("textbox", name="API key")).to_be_visible()
 

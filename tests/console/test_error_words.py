@@ -258,3 +258,4 @@ def test_an_error_in_lines_is_told_line_by_line() -> None:
         "shop/a.sql: endet nie",
         "a new thing",
     ]
+    assert german("RuntimeError: the chat needs a key") == ["RuntimeError: the chat needs a key"]

@@ -14,13 +14,16 @@ export interface Recognised {
 
 const GAP = /\{(\w+)\}/g;
 
+/** What never has a blank in it: so that not any text with "needs" in it is taken for what the server says of a plugin. */
+const WORDS = new Set(["plugin", "version", "number", "count", "script"]);
+
 function formOf(sentence: string): RegExp {
   const seen = new Set<string>();
   const parts = sentence.split(GAP).map((part, index) => {
     if (index % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
     if (seen.has(part)) return `\\k<${part}>`;
     seen.add(part);
-    return `(?<${part}>.+?)`;
+    return `(?<${part}>${WORDS.has(part) ? "\\S" : "."}+?)`;
   });
   return new RegExp(`^${parts.join("")}$`, "su");
 }
