@@ -140,9 +140,10 @@ class _Said:
 def _assigned(node: ast.AST, name: str) -> Iterator[ast.expr]:
     if isinstance(node, ast.NamedExpr) and node.target.id == name:
         yield node.value
-    for target in node.targets if isinstance(node, ast.Assign) else ():
-        if getattr(target, "id", "") == name:
-            yield node.value
-        for place, one in enumerate(target.elts if isinstance(target, ast.Tuple) else ()):
-            if getattr(one, "id", "") == name:
-                yield ast.Subscript(node.value, ast.Constant(place))
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if getattr(target, "id", "") == name:
+                yield node.value
+            for place, one in enumerate(target.elts if isinstance(target, ast.Tuple) else ()):
+                if getattr(one, "id", "") == name:
+                    yield ast.Subscript(node.value, ast.Constant(place))

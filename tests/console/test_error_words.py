@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +53,23 @@ IN_PARTS = {
     "it is left out: {strikes}",
     "a list",
     "an object or null",
+    "the source has no {plugin}",
+    "no version {version} of {plugin} is kept here",
+    "{kind} of {plugin} is in progress (process {process}, by {actor})",
     "the frontend can't be shown: {problem}",
 }
-KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "missing", "extra_forbidden")
+KINDS: tuple[str, ...] = (
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "missing",
+    "extra_forbidden",
+)
 KINDS += ("string_type", "int_type", "float_type", "bool_type", "list_type", "int_parsing", "float_parsing")
 KINDS += ("string_too_short", "string_too_long", "string_pattern_mismatch", "literal_error", "value_error")
 # What those kinds of errors are about.
-ABOUT = {"gt": 3, "ge": 3, "lt": 3, "le": 3, "min_length": 3, "max_length": 3}
+ABOUT: dict[str, Any] = {"gt": 3, "ge": 3, "lt": 3, "le": 3, "min_length": 3, "max_length": 3}
 ABOUT |= {"pattern": "a+", "expected": "'a' or 'b'", "error": "no"}
 
 
@@ -104,7 +116,9 @@ def of_kind(kind: Any) -> str:
     raise AssertionError(kind)
 
 
+@cache
 def all_said() -> list[tuple[str, str]]:
+    """Where it is said, and what; `X` stands for what is only known then."""
     said = [(place, text) for file in rooms() for place, text in said_in(file)]
     said += [("manifest", text) for text in rules({k: v for k, v in schema().items() if k != "description"})]
     said += [("fields", text) for text in of_fields()]
@@ -232,6 +246,36 @@ def test_code_that_fails_is_recognised(host: OfflineHost, tmp_path: Path, backen
 def test_a_migration_that_fails_is_recognised(host: OfflineHost, tmp_path: Path, sql: str) -> None:
     shop(tmp_path / "packages", "1.0.0", migrations={"up": sql})
     understood(refused(host))
+
+
+SETTINGS = """
+from pydantic import BaseModel, Field
+
+
+class Settings(BaseModel):
+    name: str = "shop"
+    many: int = Field(3, ge=1, le=9)
+"""
+
+
+def test_settings_that_are_refused_are_recognised(host: OfflineHost, tmp_path: Path) -> None:
+    shop(tmp_path / "packages", "1.0.0", backend=SETTINGS)
+    run(host, Kind.INSTALL)
+    with pytest.raises(HotbayError) as caught:
+        host.change_settings("shop", {"many": 10, "name": 3})
+    assert len(caught.value.problems) == 2
+    understood(caught.value)
+
+
+def test_rows_that_would_be_lost_are_told(host: OfflineHost, tmp_path: Path) -> None:
+    shop(tmp_path / "packages", "1.0.0")
+    run(host, Kind.INSTALL)
+    shop(tmp_path / "packages", "1.1.0")
+    run(host, Kind.UPGRADE)
+    with closing(sqlite3.connect(host.settings.database_path)) as connection, connection:
+        connection.execute("INSERT INTO shop_items (name) VALUES ('new')")
+    understood(lost := refused(host, Kind.ROLLBACK))
+    assert german(lost.message)[0].startswith("Zeilen von shop wurden seit der Sicherung geändert")
 
 
 def test_packages_that_are_none_are_recognised(host: OfflineHost, tmp_path: Path) -> None:
