@@ -40,7 +40,6 @@ from hotbay.apply import Progress
 from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
-from hotbay.presence import lives
 from hotbay.recover import sweep_keys, sweep_marks
 from hotbay.request import Request
 from hotbay.steps import STEPS
@@ -491,10 +490,3 @@ def test_a_key_that_a_killed_process_had_half_made_is_deleted(tmp_path: Path) ->
         (tmp_path / name).touch()
     sweep_keys(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == kept
-
-
-def test_who_lives() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    found = {pid: lives(pid) for pid in (str(os.getpid()), "1", str(child.pid), "x", "", "9" * 30)}
-    assert [pid for pid, there in found.items() if there] == [str(os.getpid()), "1"]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hotbay.activate import Generation
 from hotbay.activate.threads import quietly
-from hotbay.presence import lives
+from hotbay.process import lives, me
 
 _DELAY_SECONDS = 1.0
 
@@ -43,7 +42,7 @@ class Documents:
     def _make(self, image: str, generation: Generation) -> dict[str, Any]:
         document = generation.document()
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._file(image).with_suffix(f".{os.getpid()}.tmp")
+        temporary = self._file(image).with_suffix(f".{me()}.tmp")
         temporary.write_text(json.dumps(document), encoding="utf-8")
         temporary.replace(self._file(image))
         return document

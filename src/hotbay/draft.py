@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import time
@@ -28,6 +27,7 @@ from hotbay.migrations import checksum, read_migrations
 from hotbay.model import Kind, Live, Rows, State, Version
 from hotbay.premises import both_grants, changed_row, fresh_start, has_addon, row_to_be, shows, tables_there
 from hotbay.presence import Workers
+from hotbay.process import me
 from hotbay.readings import Rate, age, error_rate
 from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
@@ -66,7 +66,7 @@ class Drafter:
         `ahead`: only to be shown. With `with_requirements`, what is to be installed or activated first is a warning
         then, and not refused for not being there.
         """
-        temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
+        temporary = self.settings.staging / f"{me()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
             yield self._named(request, self._warned(self._draft(request, temporary, ahead)))
@@ -201,7 +201,7 @@ class Drafter:
     def _wanted_manifest(self, request: Request) -> Manifest:
         if request.kind is Kind.ACTIVATE:
             return parse(self.store.get_live(request.plugin).manifest)
-        temporary = self.settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
+        temporary = self.settings.staging / f"{me()}-{secrets.token_hex(8)}"
         temporary.mkdir(parents=True)
         try:
             return self._verified(request, temporary).manifest

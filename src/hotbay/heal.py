@@ -7,7 +7,6 @@ a lost plugins folder from the images. What is nowhere else is named by the doct
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
 from hotbay.model import Contributions, Live, State
 from hotbay.package import read_manifest
+from hotbay.process import me
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
 from hotbay.store import UNREADABLE, Store
@@ -80,7 +80,7 @@ def _found(settings: Settings, row: Live) -> Iterator[tuple[Path | None, str]]:
 
 @contextmanager
 def _temporary(settings: Settings) -> Iterator[Path]:
-    folder = settings.staging / f"{os.getpid()}-{secrets.token_hex(8)}"
+    folder = settings.staging / f"{me()}-{secrets.token_hex(8)}"
     folder.mkdir(parents=True)
     try:
         yield folder

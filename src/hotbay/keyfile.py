@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hotbay.process import me
+
 
 def read_key(file: Path, make: Callable[[], bytes]) -> bytes:
     """The file's content. A file that is missing is made of `make()`, readable by its owner only.
@@ -15,7 +17,7 @@ def read_key(file: Path, make: Callable[[], bytes]) -> bytes:
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        temporary = file.with_name(f".{file.name}.{me()}.{os.urandom(4).hex()}")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as stream:
             stream.write(make())

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.errors import LeaseHeld
+from hotbay.process import lives
 
 _POLL = 0.02
 _TRACE = re.compile(r"\.?[aw]-(\d+)-")
@@ -193,17 +194,6 @@ class Workers:
 def _replace(target: Path, temporary: Path, data: dict[str, Any]) -> None:
     temporary.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
     temporary.replace(target)
-
-
-def lives(pid: str) -> bool:
-    """True when `pid` is the number of a process that is there, whoever owns it."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def stopped(pid: int) -> bool:

@@ -27,7 +27,8 @@ from hotbay.images import Images
 from hotbay.mishap import explain
 from hotbay.model import Live
 from hotbay.plan import Plan
-from hotbay.presence import Workers, lives
+from hotbay.presence import Workers
+from hotbay.process import lives
 from hotbay.settings import Settings
 from hotbay.steps import STEPS
 from hotbay.store import Store

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.errors import ActivationFailed, HotbayError
+from hotbay.process import me
 
 log = logging.getLogger("hotbay.suspects")
 LIMIT = 2
@@ -93,7 +94,7 @@ class Suspects:
     def _mark(self, about: Strikes) -> tuple[Path, int]:
         """Under another name until it is locked and written: a mark that nobody holds is taken for a dead one's."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        mark = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.mark"
+        mark = self.folder / f"{me()}-{secrets.token_hex(4)}.mark"
         hidden = mark.with_suffix(".new")
         fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

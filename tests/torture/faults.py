@@ -26,14 +26,14 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Names that differ from run to run: processes, random parts, operations of workers.
 _VARYING = (
     (re.compile(r"\b([wa])-\d+-[0-9a-f]{6}"), r"\1-*"),
-    (re.compile(r"(?<=staging/)\d+-[0-9a-f]{16}"), "*"),
-    (re.compile(r"(?<=loading/)\d+-[0-9a-f]{8}"), "*"),
-    (re.compile(r"(?<=staging/)\d+-hotbay-frontend-\w{8}"), "frontend-*"),
-    (re.compile(r"(?<=\.key\.)\d+\.[0-9a-f]{8}"), "*"),
+    (re.compile(r"(?<=staging/)\d+t\d+-[0-9a-f]{16}"), "*"),
+    (re.compile(r"(?<=loading/)\d+t\d+-[0-9a-f]{8}"), "*"),
+    (re.compile(r"(?<=staging/)\d+t\d+-hotbay-frontend-\w{8}"), "frontend-*"),
+    (re.compile(r"(?<=\.key\.)\d+t\d+\.[0-9a-f]{8}"), "*"),
     (re.compile(r"\.[0-9a-f]{8}(?=\.package)"), ".*"),
     (re.compile(r"\.[a-z0-9_]{8,16}\.part"), ".*.part"),
     (re.compile(r"(?<=\.pyc\.)\d+"), "*"),
-    (re.compile(r"(?<=\.)\d+(?=\.tmp)"), "*"),
+    (re.compile(r"(?<=\.)\d+t\d+(?=\.tmp)"), "*"),
     (re.compile(r"([0-9a-f]{8})[0-9a-f]{56}"), r"\1"),
 )
 _STATEMENT = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|COMMIT|RELEASE|VACUUM)\b[^(]*", re.I)

@@ -16,7 +16,7 @@ from hotbay.folder import digest
 from hotbay.heal import replace_image, restorable, restore_image
 from hotbay.images import Images
 from hotbay.model import Live
-from hotbay.presence import lives
+from hotbay.process import lives
 from hotbay.recover import sweep_staging
 
 _HOUR = 3600.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +27,7 @@ from hotbay.frontend.contributions import Reading, read_contributions
 from hotbay.frontend.esbuild import Exports, compile_with, refused, stub_file
 from hotbay.frontend.repeat import as_config
 from hotbay.frontend.toolchain import Toolchain
+from hotbay.process import me
 from hotbay_sdk.manifest import Manifest
 
 LAYER = "plugins"
@@ -55,7 +55,7 @@ def build(
     without compiler or console.
     """
     dist = package / DIST
-    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-hotbay-frontend-", dir=within) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{me()}-hotbay-frontend-", dir=within) as folder:
         place = Path(folder).resolve()
         if (dist / INDEX).is_file():
             bundle = read_dist(dist)
