@@ -142,6 +142,7 @@ ROWS: dict[str, dict[str, str]] = {
         "Trials / done": "trials done",
         "Processes killed with SIGKILL": "kills",
         "**Torn: neither the old nor the new state** (goal: 0)": "torn",
+        "What was torn": "failures",
         "**Acknowledged rows lost** (goal: 0)": "lost_rows",
         "Rows acknowledged meanwhile": "acknowledged",
         "Ended in the old / the new state": "old new",
@@ -177,7 +178,7 @@ def _at(found: Any, path: str) -> Any:
 
 def _show(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(" ".join(str(item).split()) for item in value) or "–"
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
