@@ -14,6 +14,7 @@ from witness import DEPOT, Swap
 
 _BACK_SECONDS = 60.0
 _REST = 0.5
+_STOPPED_SECONDS = 3.0
 
 
 class Chaos:
@@ -44,13 +45,17 @@ class Chaos:
         os.kill(pid, signal.SIGKILL)
 
     def _stopped(self, pid: int) -> None:
-        """Stop a worker for two operations; less than 5 s, or uvicorn takes it for dead and kills it."""
+        """Stop a worker for two operations, or as many as fit: after 5 s uvicorn takes it for dead and kills it."""
+        timer = threading.Timer(_STOPPED_SECONDS, os.kill, (pid, signal.SIGCONT))
         os.kill(pid, signal.SIGSTOP)
         self.stops += 1
+        timer.start()
         try:
             self._swap()
             self._swap()
         finally:
+            timer.cancel()
+            timer.join()
             os.kill(pid, signal.SIGCONT)
         time.sleep(_REST)
         self._swap()

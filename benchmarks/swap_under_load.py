@@ -228,7 +228,7 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
         after = memory_mib(server.pids())
         time.sleep(sized(options, 15.0, 2.0, 0.7))
         chaos_began = time.monotonic()
-        chaos = _chaos(server, env, sized(options, 3, 1, 0) if options.chaos is None else options.chaos)
+        chaos, broke = _chaos(server, env, sized(options, 3, 1, 0) if options.chaos is None else options.chaos)
         result = summary(loading.stop(), [*swaps, *chaos.swaps], chaos.kills, chaos_began)
     finally:
         loading.kill()
@@ -237,6 +237,7 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
         "workers": server.workers,
         "killed": len(chaos.kills),
         "stopped": chaos.stops,
+        "broke": broke,
         "rate": round(rate, 1),
         "calibrated": round(found, 1),
         "workers_unchanged": unchanged,
@@ -260,13 +261,19 @@ def _swaps(act: Operator, loading: Loading, options: argparse.Namespace, rate: f
     return swap_all(act, loading, count, options.requests, options.pause, limit)
 
 
-def _chaos(server: Server, env: dict[str, str], rounds: int) -> Chaos:
-    """Operations come from a process of their own: a worker that is killed must not take them along."""
+def _chaos(server: Server, env: dict[str, str], rounds: int) -> tuple[Chaos, str]:
+    """Operations come from a process of their own: a worker that is killed must not take them along.
+
+    What broke it, if anything did, is a failure; what was counted before is not lost by it.
+    """
     engine = Engine(env)
     made = Chaos(server, lambda kind, plugin: swap(engine, kind, plugin), engine.present)
-    for number in range(rounds):
-        made.round(number)
-    return made
+    try:
+        for number in range(rounds):
+            made.round(number)
+    except Exception as error:  # noqa: BLE001 - it is told in the answer
+        return made, f"{type(error).__name__}: {error}"
+    return made, ""
 
 
 def main() -> None:
@@ -283,7 +290,7 @@ def main() -> None:
     with temporary("swap") as home:
         result = _host(home, options)
     report("swap_under_load", options, result)
-    if result["failed"] or not result["workers_unchanged"]:
+    if result["failed"] or result["broke"] or not result["workers_unchanged"]:
         sys.exit(1)
 
 
