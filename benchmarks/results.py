@@ -178,7 +178,7 @@ def _at(found: Any, path: str) -> Any:
 
 def _show(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(" ".join(str(item).split()) for item in value) or "–"
+        return ", ".join(" ".join(str(item).split()) for item in value) or "-"
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
