@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from engine import Engine, Worker
-from hotbay import store
+from hotbay import follow, store
 from hotbay.activate import Proof, loader
+from hotbay.activate.collector import NEVER, collector
 from hotbay.activate.threads import in_thread
 from hotbay.errors import ActivationFailed, HotbayError, NotFound
 from hotbay.model import Kind
@@ -388,6 +390,43 @@ async def test_an_unknown_service_is_named(worker: Worker) -> None:
 
 
 # ── hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_that_a_load_has_begun_is_told_only_when_it_lasts(
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    real = worker.follower.workers.write
+
+    def write(status: Any) -> None:
+        told.append(status.of("shop").get("prepared", {}).get("state", ""))
+        real(status)
+
+    monkeypatch.setattr(worker.follower.workers, "write", write)
+    monkeypatch.setattr(follow, "_SOON_SECONDS", 30.0)
+    await engine.install()
+    assert "ready" in told and "loading" not in told
+    monkeypatch.setattr(follow, "_SOON_SECONDS", 0.05)
+    slow = {"routes.py": hello(), "plugin.py": "import time\ndef start(context): time.sleep(0.5)"}
+    await engine.install(version="2.0.0", files=slow)
+    assert "loading" in told
+
+
+async def test_a_worker_looks_after_the_collector(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is there operations may put full collections off, since it sees to it that they come again."""
+    usual = gc.get_threshold()
+    monkeypatch.setattr("hotbay.activate.collector.QUIET_SECONDS", 0.0)
+    async with engine.worker():
+        collector.put_off()
+        try:
+            assert gc.get_threshold()[2] == NEVER
+            await asyncio.sleep(0)
+        finally:
+            collector.done()
+        await until(lambda: gc.get_threshold() == usual)
+    collector.put_off()
+    collector.done()
+    assert gc.get_threshold() == usual
 
 
 async def test_a_candidate_holds_and_its_withdrawal_releases(engine: Engine, worker: Worker) -> None:

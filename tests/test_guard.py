@@ -8,12 +8,12 @@ import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from cursors import holding
 from hotbay.errors import Forbidden, InvalidConfig, MigrationFailed
 from hotbay.guard import GuardDenied, GuardedConnection, database_path, guarded_connection_factory, plugin_engine
 from hotbay.migrate import Migrator
@@ -418,18 +418,8 @@ def test_a_connection_is_garbage_when_it_is_closed(host: Path) -> None:
 
 def test_a_held_cursor_does_not_keep_a_connection_from_being_made(tmp_path: Path) -> None:
     """A search through the heap holds what it meets; SQLAlchemy registers functions on each new connection."""
-    held: list[sqlite3.Cursor] = []
-
-    class Held(sqlite3.Cursor):
-        def __init__(self, connection: sqlite3.Connection) -> None:
-            super().__init__(connection)
-            held.append(self)
-
-    class Holding(GuardedConnection):
-        def execute(self, *given: Any) -> sqlite3.Cursor:
-            return self.cursor(Held).execute(*given)
-
-    made = type("Made", (Holding,), {"grant": GRANT})
+    kind, held = holding(GuardedConnection)
+    made = type("Made", (kind,), {"grant": GRANT})
     engine = sa.create_engine(f"sqlite:///{tmp_path}/host.db", connect_args={"factory": made})
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT floor(1.5)").scalar() == 1

@@ -170,6 +170,17 @@ def test_the_living_are_named_and_the_dead_swept(workers: Workers, fifo: Fifo) -
     assert [item.worker for item in workers.statuses()] == ["w-1"]
 
 
+def test_who_asks_what_they_say_wakes_none(workers: Workers, fifo: Fifo) -> None:
+    workers.write(status("w-1"))
+    os.mkfifo(workers.fifo("w-dead"))
+    workers.write(status("w-dead"))
+    assert workers.present() == ["w-1"]
+    assert [item.worker for item in workers.statuses()] == ["w-1"]
+    assert fifo.drain() == set()
+    workers.signal()
+    assert fifo.drain() == {LOOK}
+
+
 def test_a_worker_that_is_killed_is_gone(workers: Workers) -> None:
     code = """
 import sys
@@ -231,14 +242,6 @@ def test_a_stopped_a_zombie_and_a_gone_process() -> None:
         assert until(True, child.pid)
         child.wait()
         assert stopped(child.pid)
-
-
-def test_a_name_with_parentheses_does_not_confuse(tmp_path: Path) -> None:
-    program = tmp_path / "a) T (b"
-    program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "60"]) as child:
-        assert not stopped(child.pid)
-        child.kill()
 
 
 # ── the lease ──

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hotbay.process import lives, me
-from hotbay.recover import sweep_staging
+import pytest
+
+from hotbay.process import fields, lives, me
 
 
 def test_who_lives() -> None:
@@ -38,10 +39,16 @@ def test_a_process_names_itself_as_others_see_it() -> None:
     assert not lives(name)
 
 
-def test_what_is_left_of_a_process_goes_although_its_number_was_given_again(tmp_path: Path) -> None:
-    """In a container that is started anew the workers have the numbers of those before."""
-    mine, former = tmp_path / f"{me()}-0a1b", tmp_path / f"{os.getpid()}t1-0a1b"
-    for folder in (mine, former):
-        (folder / "tree").mkdir(parents=True)
-    sweep_staging(tmp_path)
-    assert list(tmp_path.iterdir()) == [mine]
+def test_a_process_whose_name_is_a_trap(tmp_path: Path) -> None:
+    """The fields are counted from the last parenthesis: the name before it is the program's to choose."""
+    program = tmp_path / "a) Z 1 ("
+    program.symlink_to(sys.executable)
+    child = subprocess.Popen(
+        [program, "-c", "print('up', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    assert fields(child.pid)[1] == str(os.getpid())
+    child.communicate("\n", timeout=20)
+    with pytest.raises(OSError):
+        fields(child.pid)

@@ -10,11 +10,11 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from cursors import holding
 from hotbay import store
 from hotbay.errors import NotFound, StorageError
 from hotbay.model import State, Version
@@ -275,18 +275,8 @@ def test_a_held_cursor_of_its_settings_does_not_keep_a_connection_from_being_mad
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite refuses to register functions while a statement is open; a search through the heap holds what it meets."""
-    held: list[sqlite3.Cursor] = []
-
-    class Held(sqlite3.Cursor):
-        def __init__(self, connection: sqlite3.Connection) -> None:
-            super().__init__(connection)
-            held.append(self)
-
-    class Holding(sqlite3.Connection):
-        def execute(self, *given: Any) -> sqlite3.Cursor:
-            return self.cursor(Held).execute(*given)
-
-    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.connect, factory=Holding))
+    kind, held = holding(sqlite3.Connection)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.connect, factory=kind))
     registry = Store(tmp_path / "host.db")
     with registry.read() as connection:
         assert connection.execute(text("SELECT floor(1.5)")).scalar() == 1

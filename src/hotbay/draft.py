@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,12 +25,12 @@ from hotbay.migrations import checksum, read_migrations
 from hotbay.model import Kind, Live, Rows, State, Version
 from hotbay.premises import both_grants, changed_row, fresh_start, has_addon, row_to_be, shows, tables_there
 from hotbay.presence import Workers
-from hotbay.process import me
 from hotbay.readings import Rate, age, error_rate
 from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
 from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
+from hotbay.staging import temporary_tree
 from hotbay.store import Store
 from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
 from hotbay.wayback import WayBack, refuse_outgrown
@@ -66,12 +64,8 @@ class Drafter:
         `ahead`: only to be shown. With `with_requirements`, what is to be installed or activated first is a warning
         then, and not refused for not being there.
         """
-        temporary = self.settings.staging / f"{me()}-{secrets.token_hex(8)}"
-        temporary.mkdir(parents=True)
-        try:
+        with temporary_tree(self.settings.staging) as temporary:
             yield self._named(request, self._warned(self._draft(request, temporary, ahead)))
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _named(self, request: Request, draft: Draft) -> Draft:
         """The step that names the folder knows what its name was: it must not undo what somebody does meanwhile."""
@@ -201,12 +195,8 @@ class Drafter:
     def _wanted_manifest(self, request: Request) -> Manifest:
         if request.kind is Kind.ACTIVATE:
             return parse(self.store.get_live(request.plugin).manifest)
-        temporary = self.settings.staging / f"{me()}-{secrets.token_hex(8)}"
-        temporary.mkdir(parents=True)
-        try:
+        with temporary_tree(self.settings.staging) as temporary:
             return self._verified(request, temporary).manifest
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _expansion(
         self, request: Request, manifest: Manifest, root: Path, old: Live | None, live: Mapping[str, Live]

@@ -7,7 +7,6 @@ a lost plugins folder from the images. What is nowhere else is named by the doct
 from __future__ import annotations
 
 import logging
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,9 +23,9 @@ from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
 from hotbay.model import Contributions, Live, State
 from hotbay.package import read_manifest
-from hotbay.process import me
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
+from hotbay.staging import temporary_tree
 from hotbay.store import UNREADABLE, Store
 from hotbay.verify import AllowUnsigned, verify, verify_folder
 from hotbay_sdk.manifest import Manifest, dump
@@ -73,19 +72,9 @@ def restorable(settings: Settings, row: Live) -> bool:
 @contextmanager
 def _found(settings: Settings, row: Live) -> Iterator[tuple[Path | None, str]]:
     """A copy of a row's content for the block, and where it is from; None when it is nowhere."""
-    with _temporary(settings) as folder:
+    with temporary_tree(settings.staging) as folder:
         origin = _from_folder(settings, row, folder) or _from_source(settings, row, folder)
         yield (folder / "tree" if origin else None), origin
-
-
-@contextmanager
-def _temporary(settings: Settings) -> Iterator[Path]:
-    folder = settings.staging / f"{me()}-{secrets.token_hex(8)}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _from_folder(settings: Settings, row: Live, into: Path) -> str:

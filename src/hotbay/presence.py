@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hotbay.errors import LeaseHeld
-from hotbay.process import lives
+from hotbay.process import fields, lives
 
 _POLL = 0.02
 _TRACE = re.compile(r"\.?[aw]-(\d+)-")
@@ -209,10 +209,9 @@ def gone(pid: int) -> bool:
 def _state(pid: int) -> str:
     """The letter that Linux has for what a process does; "?" where the system does not tell."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return fields(pid)[0]
     except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return "X" if Path("/proc/self").exists() else "?"
-    return stat.rpartition(")")[2].split()[0]
 
 
 def resident(pid: int) -> int | None:

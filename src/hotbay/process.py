@@ -33,7 +33,15 @@ def lives(name: str) -> bool:
 
 def _began(pid: int) -> str:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return fields(pid)[19]
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+
+
+def fields(pid: int) -> list[str]:
+    """What `/proc/<pid>/stat` says of a process, from its state on (field 3: the process's name may hold anything).
+
+    Raises OSError when there is no such process, or no such file on this system.
+    """
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    return stat.rpartition(")")[2].split()

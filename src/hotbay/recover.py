@@ -7,7 +7,6 @@ running, with the reason beside it: the others are closed, and only its own plug
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +29,7 @@ from hotbay.plan import Plan
 from hotbay.presence import Workers
 from hotbay.process import lives
 from hotbay.settings import Settings
+from hotbay.staging import sweep_staging
 from hotbay.steps import STEPS
 from hotbay.store import Store
 from hotbay.suspects import Suspects
@@ -225,10 +225,3 @@ def sweep_keys(home: Path) -> None:
     for path in home.glob(".*.key.*.*"):
         if not lives(path.name.split(".")[-2]):
             path.unlink(missing_ok=True)
-
-
-def sweep_staging(folder: Path) -> None:
-    """Delete temporary trees (`<process>-…`) whose process is gone. Others may be planning: that needs no lease."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if not lives(path.name.partition("-")[0]):
-            shutil.rmtree(path, ignore_errors=True)

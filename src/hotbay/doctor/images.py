@@ -16,8 +16,7 @@ from hotbay.folder import digest
 from hotbay.heal import replace_image, restorable, restore_image
 from hotbay.images import Images
 from hotbay.model import Live
-from hotbay.process import lives
-from hotbay.recover import sweep_staging
+from hotbay.staging import abandoned, sweep_staging
 
 _HOUR = 3600.0
 _DELETES = "--mend deletes it"
@@ -89,7 +88,7 @@ def leftovers(patient: Patient) -> Findings:
     for path in sorted(settings.images.glob(".gone-*")):
         message = f"{path} is half deleted"
         yield Finding("images", f"half:{path.name}", WARNING, message, _DELETES, cure=partial(_delete, path))
-    for path in _staged(settings.staging):
+    for path in abandoned(settings.staging):
         message = f"{path} was left by a process that died"
         yield Finding("staging", f"left:{path.name}", WARNING, message, _DELETES, cure=partial(_unstage, path))
     for path in Documents(settings.documents).unused(used):
@@ -105,12 +104,6 @@ def _remove_image(image: str, surgeon: Surgeon) -> str:
         raise StateError(f"image {image[:12]}… is used by now")
     surgeon.images.remove(image)
     return f"deleted image {image[:12]}…"
-
-
-def _staged(folder: Path) -> list[Path]:
-    """Temporary trees (`<process>-…`) whose process is gone."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if not lives(path.name.partition("-")[0])]
 
 
 def _unstage(path: Path, surgeon: Surgeon) -> str:
