@@ -48,11 +48,12 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 # test of these may be tried once more; it is listed then, and wants to be looked at.
 ALONE := tests/system tests/browser tests/benchmarks
 AGAIN := $(if $(CI),--reruns 1 -rR)
+SLOWEST := $(if $(CI),--durations=30)
 
 unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%) || failed=1; \
-	$(BIN)/python -m pytest $(AGAIN) $(ALONE) || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest $(AGAIN) $(SLOWEST) $(ALONE) || failed=1; \
 	exit $$failed
 
 # The tests of the console drive a real browser; those of the compiler attack it in each of its cells.

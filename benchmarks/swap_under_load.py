@@ -124,12 +124,14 @@ def swap(act: Operator, kind: str, plugin: str) -> Swap:
     return {"kind": kind, "plugin": plugin, "version": version, "began": began, "ended": ended, "outcome": outcome}
 
 
-def swap_all(act: Operator, loading: Loading, count: int, requests: int, pause: float, limit: float) -> list[Swap]:
+def swap_all(
+    act: Operator, loading: Loading, swaps: list[Swap], count: int, requests: int, pause: float, limit: float
+) -> None:
     """Go through the cycle, `count` operations and `requests` requests, or until `limit` seconds have passed.
 
-    Ends where it began: with the first versions of both plugins, both active.
+    Ends where it began: with the first versions of both plugins, both active. Those that succeeded are in `swaps`,
+    whatever comes of the next one.
     """
-    swaps: list[Swap] = []
     deadline = time.monotonic() + limit
     while (len(swaps) < count or loading.answered() < requests) and time.monotonic() < deadline:
         for kind, plugin in CYCLE:
@@ -137,7 +139,6 @@ def swap_all(act: Operator, loading: Loading, count: int, requests: int, pause: 
             time.sleep(pause)
         if len(swaps) % 60 == 0:
             say(f"{len(swaps)} operations, {loading.answered()} requests")
-    return swaps
 
 
 # ── what it came to ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,12 +224,13 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
     loading = Loading(server, admin, rate=rate, depot=True)
     try:
         time.sleep(sized(options, 15.0, 5.0, 0.7))
-        swaps = _swaps(act, loading, options, rate)
+        swaps, failed = _swaps(act, loading, options, rate)
         unchanged = server.pids() == pids
         after = memory_mib(server.pids())
         time.sleep(sized(options, 15.0, 2.0, 0.7))
         chaos_began = time.monotonic()
-        chaos, broke = _chaos(server, env, sized(options, 3, 1, 0) if options.chaos is None else options.chaos)
+        rounds = sized(options, 3, 1, 0) if options.chaos is None else options.chaos
+        chaos, broke = _chaos(server, env, 0 if failed else rounds)
         result = summary(loading.stop(), [*swaps, *chaos.swaps], chaos.kills, chaos_began)
     finally:
         loading.kill()
@@ -237,7 +239,7 @@ def run(server: Server, env: dict[str, str], options: argparse.Namespace) -> dic
         "workers": server.workers,
         "killed": len(chaos.kills),
         "stopped": chaos.stops,
-        "broke": broke,
+        "broke": failed or broke,
         "rate": round(rate, 1),
         "calibrated": round(found, 1),
         "workers_unchanged": unchanged,
@@ -254,11 +256,21 @@ def _rate(server: Server, admin: str, options: argparse.Namespace) -> tuple[floa
     return asked or max(LEAST, usual), found
 
 
-def _swaps(act: Operator, loading: Loading, options: argparse.Namespace, rate: float) -> list[Swap]:
-    """All operations but those of the chaos; in the full form with a pause that spreads them over the requests."""
+def _swaps(act: Operator, loading: Loading, options: argparse.Namespace, rate: float) -> tuple[list[Swap], str]:
+    """All operations but those of the chaos; in the full form with a pause that spreads them over the requests.
+
+    With what broke one of them, if anything did: that is a failure, and what was counted before is not lost by it.
+    """
     count = options.swaps or sized(options, 120, 60, len(CYCLE))
     limit = sized(options, 900.0 + 3.0 * options.requests / rate, 18.0, 20.0)
-    return swap_all(act, loading, count, options.requests, options.pause, limit)
+    swaps: list[Swap] = []
+    try:
+        swap_all(act, loading, swaps, count, options.requests, options.pause, limit)
+    except Exception as error:
+        if not swaps:
+            raise
+        return swaps, f"operation {len(swaps) + 1}: {type(error).__name__}: {error}"
+    return swaps, ""
 
 
 def _chaos(server: Server, env: dict[str, str], rounds: int) -> tuple[Chaos, str]:
