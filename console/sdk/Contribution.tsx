@@ -1,5 +1,5 @@
 // One contributed component: loaded, guarded, and swapped for its next version only when that one is there.
-import { Component, type ComponentType, type ErrorInfo, type ReactNode, useEffect, useState } from "react";
+import { Component, type ComponentType, type ErrorInfo, memo, type ReactNode, useEffect, useState } from "react";
 import { api } from "./api";
 import { beginAnew, tellFailed } from "./doors";
 import { Framed } from "./frame/Framed";
@@ -64,13 +64,16 @@ interface Props {
   waiting?: ReactNode;
 }
 
-/** Renders a contribution, in a frame if the host does not trust it. */
-export function Contribution({ plugin, entry, where, waiting = null }: Props) {
+const unchanged = (before: Props, now: Props) =>
+  before.plugin === now.plugin && before.entry === now.entry && before.where.name === now.where.name && before.waiting === now.waiting;
+
+/** Renders a contribution, in a frame if the host does not trust it; not anew while nothing of it has changed. */
+export const Contribution = memo(function Contribution({ plugin, entry, where, waiting = null }: Props) {
   if (!entry.framed) return <Trusted plugin={plugin} entry={entry} where={where} waiting={waiting} />;
   const broken = (retry: () => void) => <Broken plugin={plugin} where={where} retry={retry} />;
   const failed = (error: Error) => report(plugin, where, error);
   return <Framed plugin={plugin} entry={entry} where={where} waiting={waiting} broken={broken} failed={failed} />;
-}
+}, unchanged);
 
 /** In this very page; a new version replaces the old one once its code has been loaded. */
 function Trusted({ plugin, entry, where, waiting }: Props) {

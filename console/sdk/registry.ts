@@ -4,7 +4,7 @@ import { api } from "./api";
 import { forget } from "./hot";
 import type { Registry } from "./types";
 
-const NOTHING: Registry = { epoch: "", rev: -1, viewer: { role: "guest", name: "" }, plugins: [], claims: [] };
+const NOTHING: Registry = { epoch: "", rev: -1, viewer: { role: "guest", name: "" }, plugins: [], claims: [], unconfirmed: [] };
 const listeners = new Set<() => void>();
 let current = NOTHING;
 let known = false;
@@ -20,15 +20,28 @@ function older(fresh: Registry): boolean {
   return known && fresh.epoch === current.epoch && fresh.rev < current.rev;
 }
 
+function sameViewer({ viewer }: Registry): boolean {
+  return viewer.role === current.viewer.role && viewer.name === current.viewer.name;
+}
+
 function same(fresh: Registry): boolean {
-  const viewer = fresh.viewer.role === current.viewer.role && fresh.viewer.name === current.viewer.name;
-  return known && viewer && fresh.epoch === current.epoch && fresh.rev === current.rev;
+  return known && sameViewer(fresh) && fresh.epoch === current.epoch && fresh.rev === current.rev;
+}
+
+/** What has not changed stays the same object: who shows it need not render it anew. */
+function kept(fresh: Registry): Registry {
+  const before = new Map(current.plugins.map((plugin) => [plugin.id, plugin]));
+  const plugins = fresh.plugins.map((plugin) => {
+    const old = before.get(plugin.id);
+    return old && JSON.stringify(old) === JSON.stringify(plugin) ? old : plugin;
+  });
+  return { ...fresh, plugins, viewer: sameViewer(fresh) ? current.viewer : fresh.viewer };
 }
 
 /** What was typed goes with its plugin, and is not for the next person at the same browser. */
 function forgetOld(fresh: Registry) {
   const { name, role } = fresh.viewer;
-  if (name === current.viewer.name && role === current.viewer.role) {
+  if (sameViewer(fresh)) {
     const there = new Set(fresh.plugins.map((plugin) => plugin.id));
     for (const { id } of current.plugins) if (!there.has(id)) forget(id);
   }
@@ -42,7 +55,7 @@ function forgetOld(fresh: Registry) {
 export function accept(fresh: Registry): boolean {
   if (older(fresh) || same(fresh)) return false;
   forgetOld(fresh);
-  current = fresh;
+  current = kept(fresh);
   known = true;
   for (const listener of listeners) listener();
   return true;
@@ -63,8 +76,10 @@ export const useRegistry = (): Registry => useSyncExternalStore(onRegistry, regi
 /** Whether the server told of its plugins yet. */
 export const useKnown = (): boolean => useSyncExternalStore(onRegistry, isKnown);
 
-/** Who is looking. */
-export const useViewer = (): Registry["viewer"] => useRegistry().viewer;
+const viewer = () => current.viewer;
+
+/** Who is looking. Renders anew only when that is somebody else. */
+export const useViewer = (): Registry["viewer"] => useSyncExternalStore(onRegistry, viewer);
 
 const RANK = { guest: 0, user: 1, admin: 2 };
 

@@ -93,7 +93,7 @@ function watchOperations() {
   operations?.close();
   operations = null;
   if (!leading || registry().viewer.role !== "admin") return;
-  operations = listen("/hotbay/events", ["operation"], (name, text) => publish(name, JSON.parse(text)), () => undefined);
+  operations = listen("/hotbay/events?snapshots=false", ["operation"], (name, text) => publish(name, JSON.parse(text)), () => undefined);
 }
 
 function lead() {

@@ -106,6 +106,8 @@ export interface Registry {
   viewer: { role: Role; name: string };
   plugins: PluginEntry[];
   claims: ClaimEntry[];
+  /** Plugins with a change that waits for somebody to confirm it; for administrators. */
+  unconfirmed: string[];
 }
 
 /** A step of an operation, or its begin and end (`verb` is empty). */

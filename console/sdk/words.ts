@@ -65,14 +65,22 @@ export function chooseLanguage() {
   document.documentElement.lang = current;
 }
 
-/** Add texts. What was there under the same English text is replaced, unless only `missing` ones are wanted. */
+/**
+ * Add texts. What was there under the same English text is replaced, unless only `missing` ones are wanted. Only what is
+ * new in the language in use is told: whoever shows a text renders anew then, which is the whole page.
+ */
 export function addMessages(messages: Messages, missing = false) {
+  let news = false;
   for (const [tag, texts] of Object.entries(messages)) {
     const all = known.get(tag) ?? new Map<string, string>();
     known.set(tag, all);
-    for (const [english, text] of Object.entries(texts)) if (!missing || !all.has(english)) all.set(english, text);
+    for (const [english, text] of Object.entries(texts)) {
+      if (all.get(english) === text || (missing && all.has(english))) continue;
+      all.set(english, text);
+      news ||= tag === current;
+    }
   }
-  tell();
+  if (news) tell();
 }
 
 /** A text in the language in use; `{name}` is replaced by `values.name`. Without a translation it stays English. */
@@ -94,13 +102,14 @@ export const told = (text: string): string => teller(text);
 /** Marks a text that is translated later, where it is shown: tests look for its translation. */
 export const mark = (english: string): string => english;
 
-function subscribe(listener: () => void) {
+/** Call a function when texts are others than before; answers how to stop. */
+export function onWords(listener: () => void): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }
 
 /** `t`, and a new rendering when the language changes. */
 export function useT(): typeof t {
-  useSyncExternalStore(subscribe, () => revision);
+  useSyncExternalStore(onWords, () => revision);
   return t;
 }

@@ -16,7 +16,9 @@ def evaluate(module: str, expression: str, **given: Any) -> Any:
     """The value of an expression, in which `it` is the module and each of `given` a name."""
     import _quickjs
 
-    command = [STATIC / "bin" / "esbuild", SOURCES / module, "--bundle", "--format=iife", "--global-name=it"]
+    # As it is built: React's other form wants a browser's console.
+    options = ["--bundle", "--format=iife", "--global-name=it", '--define:process.env.NODE_ENV="production"']
+    command = [STATIC / "bin" / "esbuild", SOURCES / module, *options]
     bundled = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     context = _quickjs.Context()
     context.eval(bundled)

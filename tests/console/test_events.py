@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,47 @@ async def test_visitors_alone_cost_no_reading_of_details(tmp_path: Path) -> None
     feed._subscribers.add(Subscriber(whole=False))
     await feed._look()
     hotbay.store.close()
+
+
+async def test_who_wants_the_steps_alone_costs_no_reading_and_gets_no_snapshot(tmp_path: Path) -> None:
+    hotbay = Hotbay(object(), home=tmp_path)
+    feed = Feed(hotbay)
+    feed.snapshot = lambda: 1 / 0  # type: ignore
+    stream = feed.steps()
+    assert await anext(stream) == "retry: 1000\n\n"
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    await feed._look()
+    feed._tell(Progress(1, "install", "notes", "", "running", 0, 1))
+    assert (await waiting).startswith("event: operation")
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert not feed._subscribers
+    hotbay.store.close()
+
+
+async def test_a_connection_on_which_nothing_happens_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hotbay = Hotbay(object(), home=tmp_path)
+    monkeypatch.setattr(events, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(events, "_KEEP_ALIVE_SECONDS", 0.03)
+    for stream in (Feed(hotbay).steps(), Feed(hotbay).subscribe("", View())):
+        found = [text async for text, _ in azip(stream, range(5)) if not text.startswith("id: ")]
+        assert set(found[1:]) == {": keep-alive\n\n"}
+        await stream.aclose()  # type: ignore[attr-defined]
+    hotbay.store.close()
+
+
+class View:
+    """The registry for somebody who may see nothing of operations."""
+
+    operations = False
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot("e", 1, "{}")
+
+
+async def azip(stream: Any, numbers: Iterable[int]) -> AsyncIterator[tuple[str, int]]:
+    for number in numbers:
+        yield await anext(stream), number
 
 
 def test_an_overflow_drops_the_backlog() -> None:

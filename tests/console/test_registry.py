@@ -13,6 +13,8 @@ import pytest
 
 from console.desks import LIVE, Desk, opened, until, user
 from console.fronts import front
+from hotbay.console.registry import PublicRegistry, View
+from hotbay.frontend.snapshot import Viewer
 from hotbay.model import Kind
 
 NOBODY: dict[str, str] = {}
@@ -39,6 +41,36 @@ def registry(desk: Desk, headers: dict[str, str] = ADMIN) -> Any:
 def notes(desk: Desk, headers: dict[str, str] = ADMIN) -> Any:
     (found,) = registry(desk, headers)["plugins"]
     return found
+
+
+def test_those_who_hear_of_the_same_change_share_one_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as desk:
+        public, reads = PublicRegistry(desk.hotbay, None), []  # type: ignore[arg-type]
+        real = public._read
+        monkeypatch.setattr(public, "_read", lambda: reads.append(1) or real())
+        monkeypatch.setattr("hotbay.console.registry._SHARED_SECONDS", 60.0)
+        ann, root = (View(public, Viewer(role, role), "", shared=True) for role in ("user", "admin"))
+        found = [json.loads(view.snapshot().text) for view in (ann, root, ann)]
+        assert len(reads) == 1
+        assert [item["viewer"]["name"] for item in found] == ["user", "admin", "user"]
+        desk.pack()
+        desk.install()
+        reads.clear()
+        assert [plugin["id"] for plugin in json.loads(ann.snapshot().text)["plugins"]] == ["notes"]
+        monkeypatch.setattr("hotbay.console.registry._SHARED_SECONDS", 0.0)
+        ann.snapshot()
+        View(public, Viewer(), "").snapshot()
+        assert len(reads) == 3
+
+
+def test_administrators_are_told_what_waits_for_a_confirmation(desk: Desk) -> None:
+    assert registry(desk)["unconfirmed"] == []
+    desk.pack(version="2.0.0", **front())
+    desk.post("/upgrade/notes", {"confirm_within": "10m"})
+    assert registry(desk)["unconfirmed"] == ["notes"]
+    assert [registry(desk, headers)["unconfirmed"] for headers in (NOBODY, SIGNED_IN)] == [[], []]
+    desk.post("/confirm/notes")
+    assert registry(desk)["unconfirmed"] == []
 
 
 def test_an_administrator_sees_all_that_a_plugin_adds(desk: Desk) -> None:

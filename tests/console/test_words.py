@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from console.scripts import evaluate
+
 ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"
 TEXT = r'"((?:[^"\\]|\\.)*)"'
@@ -64,6 +66,30 @@ def test_every_sentence_of_a_plan_has_a_german_one() -> None:
     sentences = {words[0] for plan in plans.values() for step in plan["steps"] for words in step["words"]}
     assert len(sentences) > 25
     assert sorted(sentences - german().keys()) == []
+
+
+TOLD = """(() => {
+  let told = 0;
+  const done = it.onWords(() => { told += 1; });
+  const counts = steps.map(([messages, missing]) => { it.addMessages(messages, missing); return told; });
+  done();
+  it.addMessages({ en: { last: "after" } });
+  return [counts, told, it.t("Notes"), it.t("Cards")];
+})()"""
+
+
+def test_only_news_in_the_language_in_use_is_told() -> None:
+    """Each telling renders the whole page anew, and every tab hears of every plugin at every change."""
+    steps = [
+        [{}, False],
+        [{"de": {"Notes": "Notizen"}, "en": {}}, False],
+        [{"en": {"Notes": "Our notes", "Cards": "Our cards"}}, False],
+        [{"en": {"Notes": "Our notes"}}, False],
+        [{"en": {"Notes": "Their notes"}}, True],
+        [{"en": {"Notes": "New notes"}}, False],
+    ]
+    found = evaluate("../sdk/words.ts", TOLD, steps=steps)
+    assert found == [[0, 0, 1, 1, 1, 2], 2, "New notes", "Our cards"]
 
 
 def test_the_gaps_are_the_same() -> None:

@@ -57,6 +57,12 @@ def test_only_what_serves_is_told_and_addresses_have_the_root() -> None:
     assert (found["epoch"], found["rev"]) == ("e", 3)
 
 
+@pytest.mark.parametrize(("viewer", "told"), [(GUEST, []), (ANN, []), (ROOT, ["a", "b"])])
+def test_what_waits_for_a_confirmation_is_for_administrators(viewer: Viewer, told: list[str]) -> None:
+    found = snapshot([], [], viewer, epoch="e", rev=3, root="", unconfirmed=["b", "a"])
+    assert found["unconfirmed"] == told
+
+
 def test_who_is_not_trusted_is_framed_and_says_what_it_may_ask() -> None:
     shown = [(row("a"), Bundle("d" * 16, {}, (), ADDED)), (row("b"), Bundle("d" * 16, {}, (), ADDED))]
     found = snapshot(shown, [], ROOT, epoch="e", rev=3, root="", framed=lambda plugin: plugin == "b")

@@ -74,5 +74,5 @@ export function told(registry: Registry, plugin: PluginEntry): Registry {
     const own = id === plugin.id ? { pages: contributions.pages ?? [], messages: contributions.messages ?? {} } : {};
     return { id, name, version, digest: "", base: "", contributions: own };
   });
-  return { ...registry, plugins, claims: [] };
+  return { ...registry, plugins, claims: [], unconfirmed: [] };
 }

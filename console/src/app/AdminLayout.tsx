@@ -62,14 +62,30 @@ export function Strip() {
   return null;
 }
 
+/** The host's, the plugins' and the console's own entries. Of the area around them it alone changes with the registry. */
+function Menu() {
+  const t = useT();
+  const host = useHost();
+  const registry = useRegistry();
+  const menu = useMemo(() => sections(host, registry), [host, registry]);
+  return (
+    <nav aria-label={t("Main menu")} style={{ padding: "4px 10px 24px" }}>
+      {menu.map(({ name, entries }) => (
+        <div key={name}>
+          {name ? <div className="hb-section">{t(name)}</div> : null}
+          {entries.map((entry) => <Entry key={entry.href + entry.name} entry={entry} />)}
+        </div>
+      ))}
+    </nav>
+  );
+}
+
 /** The administrators' area: menu at the side, search and account at the top. */
 export function AdminLayout() {
   const t = useT();
   const host = useHost();
-  const registry = useRegistry();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
-  const menu = useMemo(() => sections(host, registry), [host, registry]);
   useEffect(close, [pathname]);
   return (
     <AppShell layout="alt" header={{ height: 58 }} navbar={{ width: 244, breakpoint: "sm", collapsed: { mobile: !opened } }}>
@@ -77,14 +93,7 @@ export function AdminLayout() {
       <AppShell.Navbar className="hb-side" withBorder={false}>
         <Group h={58} px={16} justify="space-between"><Brand to={host.home?.admin ?? "/"} /><Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={t("Close the menu")} /></Group>
         <ScrollArea style={{ flex: 1 }} type="auto" scrollbarSize={6}>
-          <nav aria-label={t("Main menu")} style={{ padding: "4px 10px 24px" }}>
-            {menu.map(({ name, entries }) => (
-              <div key={name}>
-                {name ? <div className="hb-section">{t(name)}</div> : null}
-                {entries.map((entry) => <Entry key={entry.href + entry.name} entry={entry} />)}
-              </div>
-            ))}
-          </nav>
+          <Menu />
         </ScrollArea>
       </AppShell.Navbar>
       <AppShell.Header className="hb-top" withBorder={false}>

@@ -4,7 +4,7 @@ import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router"
 import { boot } from "../../sdk/boot";
 import { Contribution } from "../../sdk/Contribution";
 import { install } from "../../sdk/doors";
-import { useKnown, useRegistry } from "../../sdk/registry";
+import { useKnown, useRegistry, useViewer } from "../../sdk/registry";
 import { allowed } from "../../sdk/Slot";
 import type { Host, HostPage, Layout, PageEntry, PluginEntry } from "../../sdk/types";
 import { addMessages, mark, useT } from "../../sdk/words";
@@ -53,7 +53,7 @@ function Waiting() {
 /** A page with its title, for those who may see it. */
 function Gate({ title, access, children }: { title: string; access: { requireAuth?: boolean; requireAdmin?: boolean }; children: ReactNode }) {
   const t = useT();
-  const { viewer } = useRegistry();
+  const viewer = useViewer();
   const { pathname, search } = useLocation();
   useEffect(() => {
     document.title = title ? `${t(title)} · ${boot.brand.name}` : boot.brand.name;
@@ -63,21 +63,34 @@ function Gate({ title, access, children }: { title: string; access: { requireAut
   return <Missing />;
 }
 
-const hostPages = new Map<HostPage["component"], ComponentType>();
+const components = new Map<HostPage["component"], ComponentType>();
+const hostPages = new WeakMap<HostPage, Placed>();
 
+/** Made once: the element stays the same, so the page is not rendered anew because a plugin came or went. */
 function hostPage(page: HostPage): Placed {
-  const Found = hostPages.get(page.component) ?? late(page.component);
-  hostPages.set(page.component, Found);
+  const known = hostPages.get(page);
+  if (known) return known;
+  const Found = components.get(page.component) ?? late(page.component);
+  components.set(page.component, Found);
   const element = <Gate title={page.title ?? ""} access={page}><Found /></Gate>;
-  return { path: page.path, layout: page.layout ?? "admin", element };
+  const made: Placed = { path: page.path, layout: page.layout ?? "admin", element };
+  hostPages.set(page, made);
+  return made;
 }
 
+const pluginPages = new WeakMap<PageEntry, Placed>();
+
+/** Made once for each version: nor does it render anew because of another plugin. */
 function pluginPage(plugin: PluginEntry, page: PageEntry): Placed {
+  const known = pluginPages.get(page);
+  if (known) return known;
   const content = <Contribution plugin={plugin} entry={page} where={{ kind: "page", name: page.path }} waiting={<Waiting />} />;
   const layout = page.layout ?? "admin";
   // A host's public pages reach from edge to edge; a plugin's have the margins of all others.
   const around = layout === "public" ? <div className="hb-page">{content}</div> : content;
-  return { path: page.path, layout, element: <Gate title={page.title ?? plugin.name} access={page}>{around}</Gate> };
+  const made: Placed = { path: page.path, layout, element: <Gate title={page.title ?? plugin.name} access={page}>{around}</Gate> };
+  pluginPages.set(page, made);
+  return made;
 }
 
 const ownPages: Placed[] = OWN_PAGES.map(([path, title, Page]) => ({
@@ -105,31 +118,32 @@ function usePluginsWords() {
   }, [plugins]);
 }
 
-const LAYOUTS: Record<Layout, ComponentType | null> = { admin: AdminLayout, customer: CustomerLayout, public: PublicLayout, none: null };
+const ADMIN = <AdminLayout />;
+const PUBLIC = <PublicLayout />;
+// The same elements at each change of the registry: what is around the pages asks for what it shows of it.
+const LAYOUTS: Record<Layout, ReactNode> = { admin: ADMIN, customer: <CustomerLayout />, public: PUBLIC, none: undefined };
 
 /** The whole console: pages in their layouts, the palette, and notes in the corner. */
 export function App({ host }: { host: Host }) {
   const known = useKnown();
   const go = useNavigate();
   const pages = usePages(host);
-  const { viewer } = useRegistry();
+  const viewer = useViewer();
   usePluginsWords();
   useEffect(() => install({ go: (path, options) => void go(path, options) }), [go]);
-  const Rest = viewer.role === "admin" ? AdminLayout : PublicLayout;
   const has = (path: string) => pages.some((page) => page.path === path);
   return (
     <HostContext value={host}>
       {known ? (
         <Routes>
           {(Object.keys(LAYOUTS) as Layout[]).map((layout) => {
-            const Around = LAYOUTS[layout];
             const inside = pages.filter((page) => page.layout === layout);
             const routes = inside.map((page) => <Route key={page.path} path={page.path} element={page.element} />);
-            return <Route key={layout} element={Around ? <Around /> : undefined}>{routes}</Route>;
+            return <Route key={layout} element={LAYOUTS[layout]}>{routes}</Route>;
           })}
           {has("/login") ? null : <Route path="/login" element={<SignIn />} />}
           {has("/") ? null : <Route path="/" element={<Navigate to="/marketplace" replace />} />}
-          <Route element={<Rest />}><Route path="*" element={<Missing />} /></Route>
+          <Route element={viewer.role === "admin" ? ADMIN : PUBLIC}><Route path="*" element={<Missing />} /></Route>
         </Routes>
       ) : <Unreached />}
       <Palette />

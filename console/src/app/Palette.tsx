@@ -52,23 +52,16 @@ function useOptions(): Option[] {
   }, [host, registry, t, go, language()]);
 }
 
-/** Ctrl K: every page and command by its name. */
-export function Palette() {
+/** What is typed, and what fits it. `close` is called before what was chosen runs. */
+function Search({ close }: { close: () => void }) {
   const t = useT();
-  const [shown, setShown] = useState(false);
   const [words, setWords] = useState("");
   const [at, setAt] = useState(0);
   const options = useOptions();
-  useEffect(() => {
-    open = () => setShown(true);
-  }, []);
-  useHotkeys([["mod+K", () => setShown((old) => !old)]], [], true);
   const found = options.filter((one) => words.toLowerCase().split(/\s+/).every((part) => `${one.title} ${one.group}`.toLowerCase().includes(part)));
   const chosen = Math.min(at, Math.max(0, found.length - 1));
   const run = (option: Option | undefined) => {
-    setShown(false);
-    setWords("");
-    setAt(0);
+    close();
     option?.run();
   };
   const onKey = (event: React.KeyboardEvent) => {
@@ -79,21 +72,35 @@ export function Palette() {
     event.preventDefault();
   };
   return (
-    <Modal.Root opened={shown} onClose={() => run(undefined)} transitionProps={{ duration: 0 }} padding={8} yOffset="12vh" centered={false} size={560}>
+    <>
+      <TextInput data-autofocus value={words} onChange={(event) => { setWords(event.currentTarget.value); setAt(0); }} onKeyDown={onKey} size="md" variant="unstyled" px={8}
+        placeholder={t("Search or jump to …")} leftSection={<Icon name="MagnifyingGlassIcon" size={18} />}
+        role="combobox" aria-expanded="true" aria-controls="hb-options" aria-activedescendant={found.length ? `hb-option-${chosen}` : undefined} aria-label={t("Search or jump to …")} />
+      <div id="hb-options" role="listbox" aria-label={t("Pages")} style={{ maxHeight: "48vh", overflow: "auto", borderTop: "1px solid var(--hb-line)", paddingTop: 6 }}>
+        {found.map((option, index) => (
+          <button key={option.id} id={`hb-option-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === chosen} className="hb-option" onMouseMove={() => setAt(index)} onClick={() => run(option)}>
+            <Icon name={option.icon} size={17} /><span>{option.title}</span><small>{option.group}</small>
+          </button>
+        ))}
+        {found.length ? null : <Text size="sm" c="dimmed" p="md">{t("Nothing fits.")}</Text>}
+      </div>
+    </>
+  );
+}
+
+/** Ctrl K: every page and command by its name. Nothing of it is made until it is opened. */
+export function Palette() {
+  const t = useT();
+  const [shown, setShown] = useState(false);
+  const close = () => setShown(false);
+  useEffect(() => {
+    open = () => setShown(true);
+  }, []);
+  useHotkeys([["mod+K", () => setShown((old) => !old)]], [], true);
+  return (
+    <Modal.Root opened={shown} onClose={close} transitionProps={{ duration: 0 }} padding={8} yOffset="12vh" centered={false} size={560}>
       <Modal.Overlay />
-      <Modal.Content aria-label={t("Search or jump to …")} p={8}>
-        <TextInput data-autofocus value={words} onChange={(event) => { setWords(event.currentTarget.value); setAt(0); }} onKeyDown={onKey} size="md" variant="unstyled" px={8}
-          placeholder={t("Search or jump to …")} leftSection={<Icon name="MagnifyingGlassIcon" size={18} />}
-          role="combobox" aria-expanded="true" aria-controls="hb-options" aria-activedescendant={found.length ? `hb-option-${chosen}` : undefined} aria-label={t("Search or jump to …")} />
-        <div id="hb-options" role="listbox" aria-label={t("Pages")} style={{ maxHeight: "48vh", overflow: "auto", borderTop: "1px solid var(--hb-line)", paddingTop: 6 }}>
-          {found.map((option, index) => (
-            <button key={option.id} id={`hb-option-${index}`} type="button" role="option" tabIndex={-1} aria-selected={index === chosen} className="hb-option" onMouseMove={() => setAt(index)} onClick={() => run(option)}>
-              <Icon name={option.icon} size={17} /><span>{option.title}</span><small>{option.group}</small>
-            </button>
-          ))}
-          {found.length ? null : <Text size="sm" c="dimmed" p="md">{t("Nothing fits.")}</Text>}
-        </div>
-      </Modal.Content>
+      <Modal.Content aria-label={t("Search or jump to …")} p={8}><Search close={close} /></Modal.Content>
     </Modal.Root>
   );
 }

@@ -1,6 +1,6 @@
 import { NavLink, Outlet } from "react-router";
 import { boot } from "../../sdk/boot";
-import { useRegistry } from "../../sdk/registry";
+import { useRegistry, useViewer } from "../../sdk/registry";
 import { allowed, Slot } from "../../sdk/Slot";
 import type { MenuEntry } from "../../sdk/types";
 import { useT } from "../../sdk/words";
@@ -12,7 +12,7 @@ import { useHost } from "./hostContext";
 function Frame({ entries, slot, children }: { entries: MenuEntry[]; slot: string; children: React.ReactNode }) {
   const t = useT();
   const host = useHost();
-  const { viewer } = useRegistry();
+  const viewer = useViewer();
   const shown = entries.filter((entry) => allowed(entry, viewer.role));
   return (
     <div className="hb-public">
@@ -39,7 +39,7 @@ function usePlugged(parent: string): MenuEntry[] {
 /** The way from the public pages to where somebody belongs. */
 function useWayHome(): MenuEntry[] {
   const host = useHost();
-  const { role } = useRegistry().viewer;
+  const { role } = useViewer();
   const home = role === "guest" ? undefined : host.home?.[role];
   if (home && home !== "/") return [{ name: role === "admin" ? "Dashboard" : "My account", href: home }];
   return role === "admin" ? [{ name: "Administration", href: "/marketplace" }] : [];

@@ -1,13 +1,14 @@
-import { Alert, Badge, Button, Chip, Group, Select, Skeleton, Text, TextInput } from "@mantine/core";
+import { Badge, Button, Chip, Group, Select, Skeleton, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { useApi } from "../../sdk/data";
 import { useEvents } from "../../sdk/stream";
-import { told, useT } from "../../sdk/words";
+import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "./ChangeDialog";
+import { SourceProblem } from "./SourceProblem";
 import { Tile } from "./Tile";
 import type { AddonLine, Addons } from "../api/answers";
 import { Upload } from "./Upload";
@@ -94,9 +95,7 @@ export default function Marketplace() {
           </Group>
         </Chip.Group>
       </Group>
-      {data?.problems.map((problem) => (
-        <Alert key={JSON.stringify(problem)} color="yellow" mb="md" title={problem.file ?? t("A source has a problem")}>{told(problem.detail ?? [problem.field, problem.rule].filter(Boolean).join(": "))} {told(problem.mend ?? "")}</Alert>
-      ))}
+      {data?.problems.map((problem) => <SourceProblem key={JSON.stringify(problem)} problem={problem} mb="md" />)}
       {error && !data ? <Failure error={error} retry={reload} /> : null}
       <div className="hb-grid">
         {shown?.map((addon) => <Card key={addon.id} addon={addon} change={setChange} />)}

@@ -1,8 +1,9 @@
-import { Alert, Card, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Card, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useApi } from "../../sdk/data";
-import { told, useT } from "../../sdk/words";
+import { useT } from "../../sdk/words";
 import { Failure, PageHeader, StatCard } from "../../ui/pieces";
 import type { Addons, Status } from "../api/answers";
+import { SourceProblem } from "../market/SourceProblem";
 
 /** Where packages come from, and what is wrong there. */
 export default function Sources() {
@@ -20,7 +21,7 @@ export default function Sources() {
             <StatCard label={t("Plugins")} value={data.total} icon="PuzzlePieceIcon" />
             <StatCard label={t("Workers")} value={status.data.workers.length} icon="CubeIcon" />
           </SimpleGrid>
-          {data.problems.map((problem) => <Alert key={JSON.stringify(problem)} color="yellow" title={problem.file ?? t("A source has a problem")}>{told(problem.detail ?? [problem.field, problem.rule].filter(Boolean).join(": "))} {told(problem.mend ?? "")}</Alert>)}
+          {data.problems.map((problem) => <SourceProblem key={JSON.stringify(problem)} problem={problem} />)}
           <Card withBorder padding="lg"><Group gap="xl">{Object.entries(status.data.versions).map(([name, value]) => <Text key={name} size="sm"><Text span c="dimmed" tt="capitalize">{name}</Text> {value}</Text>)}</Group></Card>
         </Stack>
       )}

@@ -4,7 +4,7 @@ import { Link, useLocation } from "react-router";
 import { api } from "../../sdk/api";
 import { useApi } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
-import { usePermission } from "../../sdk/registry";
+import { useRegistry } from "../../sdk/registry";
 import { useEvents } from "../../sdk/stream";
 import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
@@ -86,9 +86,11 @@ export function Waiting({ waiting, reload, linked = false }: { waiting: Confirma
 /** Above every administrators' page: what waits for a confirmation. A plugin's own page shows its own. */
 export function Unconfirmed() {
   const { pathname } = useLocation();
-  const { data, reload } = useApi<Confirmations>(usePermission("admin") ? "/marketplace/confirmations" : null);
+  // Every tab of every administrator hears of every change: it asks only when there is something to be told.
+  const { unconfirmed } = useRegistry();
+  const { data, reload } = useApi<Confirmations>(unconfirmed.length ? "/marketplace/confirmations" : null);
   useEvents("registry", reload);
-  const shown = data?.confirmations.filter((one) => pathname !== `/plugins/${one.plugin}`) ?? [];
+  const shown = data?.confirmations.filter(({ plugin }) => unconfirmed.includes(plugin) && pathname !== `/plugins/${plugin}`) ?? [];
   if (!shown.length) return null;
   return <div className="hb-page" style={{ paddingBottom: 0 }}>{shown.map((one) => <Waiting key={`${one.plugin} ${one.at}`} waiting={one} reload={reload} linked />)}</div>;
 }

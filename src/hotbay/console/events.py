@@ -10,8 +10,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,7 +31,8 @@ _POLL_SECONDS = 0.2
 _PAUSE_SECONDS = 0.05
 _KEEP_ALIVE_SECONDS = 15.0
 _LOOK_SECONDS = 0.5
-_RETRY_MS = 1000
+_RETRY = "retry: 1000\n\n"
+_ALIVE = ": keep-alive\n\n"
 # Streams end after a while, so that the host's admin check is asked again when the browser comes back.
 _LONGEST_SECONDS = 600.0
 _QUEUE = 64
@@ -217,38 +218,53 @@ class Feed:
 
         Without a view it sees what administrators see.
         """
-        subscriber = Subscriber(whole=view is None)
+        with self._listening(Subscriber(whole=view is None)) as subscriber:
+            yield _RETRY
+            async for text in self._for(subscriber, last_event_id, view or self):
+                yield text
+
+    async def steps(self) -> AsyncIterator[str]:
+        """The steps of operations for one listener who has the registry from elsewhere, until streams should end."""
+        with self._listening(Subscriber(whole=False)) as subscriber:
+            yield _RETRY
+            async for item in self._items(subscriber):
+                if isinstance(item, str):
+                    yield item
+
+    @contextmanager
+    def _listening(self, subscriber: Subscriber) -> Iterator[Subscriber]:
         self._subscribers.add(subscriber)
         self._wake.set()
         try:
-            yield f"retry: {_RETRY_MS}\n\n"
-            async for text in self._for(subscriber, last_event_id, view or self):
-                yield text
+            yield subscriber
         finally:
             self._subscribers.discard(subscriber)
+
+    async def _items(self, subscriber: Subscriber) -> AsyncIterator[Snapshot | str]:
+        """What is offered to it, and now and then a comment, so that nobody takes the connection for dead."""
+        quiet = 0.0
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while not self.ended and time.monotonic() < deadline:
+            item: Snapshot | str | None = None
+            with suppress(TimeoutError):
+                item = await asyncio.wait_for(subscriber.queue.get(), _LOOK_SECONDS)
+            quiet = quiet + _LOOK_SECONDS if item is None else 0.0
+            if item is None and quiet >= _KEEP_ALIVE_SECONDS:
+                item, quiet = _ALIVE, 0.0
+            if item is not None:
+                yield item
 
     async def _for(self, subscriber: Subscriber, last_event_id: str, view: View) -> AsyncIterator[str]:
         sent = await asyncio.to_thread(view.snapshot)
         if sent.number != last_event_id:
             yield event("snapshot", sent.text, sent.number)
-        quiet = 0.0
-        deadline = time.monotonic() + _LONGEST_SECONDS
-        while not self.ended and time.monotonic() < deadline:
-            try:
-                item = await asyncio.wait_for(subscriber.queue.get(), _LOOK_SECONDS)
-            except TimeoutError:
-                quiet += _LOOK_SECONDS
-                if quiet >= _KEEP_ALIVE_SECONDS:
-                    quiet = 0.0
-                    yield ": keep-alive\n\n"
-                continue
-            quiet = 0.0
+        async for item in self._items(subscriber):
             if subscriber.behind:
                 subscriber.behind = False
                 sent = await asyncio.to_thread(view.snapshot)
                 yield event("snapshot", sent.text, sent.number)
             elif isinstance(item, str):
-                if view.operations:
+                if view.operations or item is _ALIVE:
                     yield item
             elif item.newer_than(sent):
                 sent = item if view is self else await asyncio.to_thread(view.snapshot)

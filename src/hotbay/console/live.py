@@ -23,9 +23,12 @@ router = APIRouter(tags=["live"])
 
 
 @router.get("/events", response_model=None)
-async def events(hotbay: Host, last_event_id: Annotated[str, Header()] = "") -> Response:
-    """Server-sent events: `snapshot` of the registry at each change, `operation` for each step of any operation."""
-    return stream(hotbay.feed.subscribe(last_event_id))
+async def events(hotbay: Host, last_event_id: Annotated[str, Header()] = "", snapshots: bool = True) -> Response:
+    """Server-sent events: `snapshot` of the registry at each change, `operation` for each step of any operation.
+
+    With `snapshots=false` the steps alone.
+    """
+    return stream(hotbay.feed.subscribe(last_event_id) if snapshots else hotbay.feed.steps())
 
 
 @router.get("/status", **answers(host.Status))

@@ -6,15 +6,17 @@ import asyncio
 import json
 import logging
 import re
+import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from hotbay.confirmations import pending
 from hotbay.console.auth import refuse_cross_site
 from hotbay.console.events import Snapshot, stream
 from hotbay.console.problems import TooLarge
@@ -27,8 +29,11 @@ from hotbay_sdk import rules
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
+    from hotbay.frontend.bundle import Bundle
+    from hotbay.model import Live
 
 _BODY = 32_768
+_SHARED_SECONDS = 0.05
 _WINDOW_SECONDS, _A_PLUGIN, _IN_ALL = 60.0, 30, 120
 _ODD = re.compile(r"[^\x20-\x7e\xa0-\ufffd\n\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -60,10 +65,23 @@ class View:
     viewer: Viewer
     root: str
     operations: bool = False
+    shared: bool = False
 
     def snapshot(self) -> Snapshot:
         """Read it. The rows may be newer than the revision, never older."""
-        return self.registry.read(self.viewer, self.root)
+        return self.registry.read(self.viewer, self.root, shared=self.shared)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What snapshots are made of, whoever looks. `at` is when it was read, of the clock that only grows."""
+
+    epoch: str
+    rev: int
+    shown: list[tuple[Live, Bundle | None]]
+    pages: list[Page]
+    unconfirmed: list[str]
+    at: float
 
 
 class PublicRegistry:
@@ -76,6 +94,8 @@ class PublicRegistry:
         self._paths = {f"{root}/registry": self._now, f"{root}/registry/events": self._news}
         self._errors = f"{root}/browser-errors"
         self._told: deque[tuple[float, str]] = deque()
+        self._reading = threading.Lock()
+        self._last: Reading | None = None
 
     def answers(self, method: str, path: str) -> bool:
         """True for what everybody may ask."""
@@ -90,8 +110,35 @@ class PublicRegistry:
 
     # ── the registry ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, viewer: Viewer, root: str) -> Snapshot:
-        """The registry now, for a viewer. Reads the database."""
+    def read(self, viewer: Viewer, root: str, *, shared: bool = False) -> Snapshot:
+        """The registry now, for a viewer. Reads the database.
+
+        `shared`: once for all who hear of the same change. What does not count as one (the pages of plugins that are
+        not installed) may be as old as that reading.
+        """
+        found = self._shared() if shared else self._read()
+        body = snapshot(
+            found.shown,
+            found.pages,
+            viewer,
+            epoch=found.epoch,
+            rev=found.rev,
+            root=root,
+            framed=self.hotbay.settings.framed,
+            unconfirmed=found.unconfirmed,
+        )
+        return Snapshot(found.epoch, found.rev, json.dumps(body, separators=(",", ":")))
+
+    def _shared(self) -> Reading:
+        """Threads that read at once take the interpreter from each other: one reads, the others wait for it."""
+        with self._reading:
+            number, last = self.hotbay.store.rev(), self._last
+            if last is None or (last.epoch, last.rev) != number or time.monotonic() - last.at > _SHARED_SECONDS:
+                self._last = last = self._read()
+            return last
+
+    def _read(self) -> Reading:
+        at = time.monotonic()
         epoch, rev = self.hotbay.store.rev()
         rows = {} if self.hotbay.settings.safe_mode else self.hotbay.store.all_live()
         frontends = self.hotbay.settings.frontends
@@ -101,15 +148,14 @@ class PublicRegistry:
             for claim in self.hotbay.claims(rows)
             if claim.page
         ]
-        framed = self.hotbay.settings.framed
-        body = snapshot(shown, pages, viewer, epoch=epoch, rev=rev, root=root, framed=framed)
-        return Snapshot(epoch, rev, json.dumps(body, separators=(",", ":")))
+        return Reading(epoch, rev, shown, pages, [item.plugin for item in pending(self.hotbay.store)], at)
 
     async def _now(self, request: Request, view: View) -> Response:
         found = await asyncio.to_thread(view.snapshot)
         return Response(found.text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def _news(self, request: Request, view: View) -> Response:
+        view = replace(view, shared=True)
         return stream(self.hotbay.feed.subscribe(request.headers.get("last-event-id", ""), view))
 
     # ── what browsers report ──────────────────────────────────────────────────────────────────────────────────

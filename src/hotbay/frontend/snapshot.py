@@ -55,10 +55,12 @@ def snapshot(
     rev: int,
     root: str,
     framed: Callable[[str], bool] = lambda plugin: False,
+    unconfirmed: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The registry at one revision for one viewer. `root` stands before every address.
 
-    `framed` says which plugins' frontends the host does not trust.
+    `framed` says which plugins' frontends the host does not trust, `unconfirmed` of which plugins a change waits for
+    somebody to confirm it: administrators ask for more only when there are any.
     """
     told = [(row, bundle) for row, bundle in shown if row.active and not row.problem]
     plugins = [_plugin(row, bundle, viewer, root, framed(row.plugin)) for row, bundle in told]
@@ -69,6 +71,7 @@ def snapshot(
         "viewer": viewer.to_json(),
         "plugins": plugins,
         "claims": [vars(item) for item in known.values()],
+        "unconfirmed": sorted(unconfirmed) if viewer.role == ADMIN else [],
     }
 
 
