@@ -49,7 +49,7 @@ from harness import (
 )
 from operate import Engine, Operator, add_via, login, operator, step_times
 from packages import build_depot
-from witness import DEPOT, Swap, taken_along, wrong_versions
+from witness import DEPOT, Swap, logged, taken_along, wrong_versions
 
 PLUGIN = "ai_chatbot"
 FIRST, SECOND = "1.0.0", "1.1.0"
@@ -301,6 +301,8 @@ def main() -> None:
     options = parser.parse_args()
     with temporary("swap") as home:
         result = _host(home, options)
+        for failure in result["failures"]:
+            failure["logged"] = logged(failure["why"], home / "logs")
     report("swap_under_load", options, result)
     if result["failed"] or result["broke"] or not result["workers_unchanged"]:
         sys.exit(1)

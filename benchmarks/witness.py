@@ -1,14 +1,21 @@
-"""Judges what the load saw: was each answer of the depot right at its time, and whom may a killed worker take along?"""
+"""Judges what the load saw: was each answer of the depot right at its time, whom may a killed worker take along, and
+what does the log say of a failure?"""
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 ABSENT = "404"
 DEPOT = "depot"
 _TAKEN_ALONG_SECONDS = 1.0
+_NUMBER = re.compile(r'"error_id": "([0-9a-f]{12})"')
+_RECORD = re.compile(r"\d{4}-\d\d-\d\d ")
+_LONGEST = 600
 Swap = dict[str, Any]
 Failure = dict[str, Any]
 
@@ -49,3 +56,14 @@ def taken_along(failure: Failure, kills: Sequence[dict[str, Any]]) -> bool:
         if soon and worker in (kill["pid"], 0):
             return True
     return False
+
+
+def logged(why: str, logs: Path) -> str:
+    """What raised an error that an answer names by its number, of the plugins' logs; empty when no log knows it."""
+    number = _NUMBER.search(why)
+    for file in sorted(logs.glob("*.log")) if number else ():
+        lines = iter(file.read_text(encoding="utf-8", errors="replace").splitlines())
+        if any(line.endswith(f"error {number[1]}") for line in lines):
+            told = [line for line in takewhile(lambda line: not _RECORD.match(line), lines) if line[:1].strip()]
+            return " | ".join(line for line in told if not line.startswith("Traceback"))[-_LONGEST:]
+    return ""

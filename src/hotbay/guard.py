@@ -11,6 +11,7 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from hotbay.errors import InvalidConfig
 from hotbay.grant import Denial, Grant, GuardDenied, quote
 from hotbay.rules import Mode, Names, Rules
+from hotbay.waiting import begin_writing
 
 __all__ = [
     "Grant",
@@ -140,7 +142,11 @@ def plugin_engine(url_or_path: str | Path, grant: Grant, *, mode: Mode = "run", 
     path = database_path(url_or_path)
     arguments = {"factory": guarded_connection_factory(grant, mode), "timeout": busy_timeout_s}
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments)
-    event.listen(engine, "begin", _begin)
+
+    @event.listens_for(engine, "begin")
+    def _begins(connection: Connection) -> None:
+        _begin(connection, busy_timeout_s)
+
     explain_denials(engine)
     return engine
 
@@ -165,12 +171,15 @@ def explain_denials(engine: Engine) -> None:
     event.listen(engine, "handle_error", _explain)
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: Connection, seconds: float) -> None:
     raw = connection.connection.dbapi_connection
-    if isinstance(raw, GuardedConnection):
-        raw.refresh()
-    reader = connection.get_execution_options().get("hotbay_readonly")
-    connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")
+    assert isinstance(raw, GuardedConnection)
+    raw.refresh()
+    if connection.get_execution_options().get("hotbay_readonly"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    with raw.lifted():
+        begin_writing(raw, partial(connection.exec_driver_sql, "BEGIN IMMEDIATE"), seconds)
 
 
 def _forget_denial(connection: Connection, *_: Any) -> None:

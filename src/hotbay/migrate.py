@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from hotbay.migrations import Migration
 from hotbay.mishap import explain_database
 from hotbay.script import Statement, split
 from hotbay.trespass import inspect_owned, orphans
+from hotbay.waiting import begin_writing
 
 Result = TypeVar("Result")
 
@@ -317,7 +319,7 @@ class Migrator:
             raise MigrationFailed(f"can't open {self.database}: {error}") from error
         try:
             with raw.lifted():
-                raw.execute("BEGIN IMMEDIATE")
+                begin_writing(raw, partial(raw.execute, "BEGIN IMMEDIATE"), self.busy_timeout_s)
         except sqlite3.OperationalError as error:
             raw.close()
             raise MigrationFailed(

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from hotbay.errors import NotFound, StateError, StorageError
 from hotbay.mishap import explain_database
 from hotbay.model import Contributions, Live, State, Version
 from hotbay.schema import audit, candidates, ledger, live, meta, metadata, plugin_settings, refusals, versions
+from hotbay.waiting import begin_writing
 
 UNREADABLE = "its row in the database is not readable"
 
@@ -62,7 +64,12 @@ def sqlite_engine(path: Path) -> Engine:
         options = connection.get_execution_options()
         if options.get("hotbay_durable"):
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
-        connection.exec_driver_sql("BEGIN" if options.get("hotbay_readonly") else "BEGIN IMMEDIATE")
+        if options.get("hotbay_readonly"):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            raw = connection.connection.dbapi_connection
+            assert isinstance(raw, sqlite3.Connection)
+            begin_writing(raw, partial(connection.exec_driver_sql, "BEGIN IMMEDIATE"), BUSY_SECONDS)
 
     @event.listens_for(engine, "handle_error")
     def _refused(context: ExceptionContext) -> BaseException | None:

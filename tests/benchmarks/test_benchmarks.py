@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,7 @@ import streams  # noqa: E402
 import swap_under_load  # noqa: E402
 import wire  # noqa: E402
 import witness  # noqa: E402
+from hotbay.logs import PluginLogs  # noqa: E402
 
 KEYS = {
     "swap_under_load": ("requests", "failed", "swaps"),
@@ -183,6 +185,25 @@ def test_only_what_was_on_a_killed_worker_dies_with_it() -> None:
     left = [witness.taken_along({"at": at, "worker": pid}, kills) for at, pid in ((100.1, 8), (102.0, 7), (102.0, 0))]
     assert left == [False, False, False]
     assert witness.taken_along({"at": 100.5}, kills)  # A stream, whose worker nobody knows.
+
+
+def test_a_failure_tells_what_the_log_says_of_it(tmp_path: Path) -> None:
+    plugin_logs = PluginLogs(tmp_path)
+    plugin_logs.install()
+    logger = logging.getLogger("hotbay.plugin.depot")
+    numbers = ["0123456789ab", "0123456789ac"]
+    for number in numbers:
+        try:
+            raise LookupError(f"nothing under {number}") from OSError("locked")
+        except LookupError as error:
+            logger.error("error %s", number, exc_info=error)
+    plugin_logs.close()
+    answers = [json.dumps({"status": 500, "error_id": number}) for number in (*numbers, "f" * 12)]
+    cause = "OSError: locked | The above exception was the direct cause of the following exception:"
+    assert [witness.logged(f"500 {answer}", tmp_path) for answer in answers] == [
+        *(f"{cause} | LookupError: nothing under {number}" for number in numbers), "",
+    ]  # fmt: skip
+    assert witness.logged("reset", tmp_path) == ""
 
 
 async def test_a_depot_that_says_two_versions_is_a_failure() -> None:
