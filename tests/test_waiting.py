@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 
 from hotbay import waiting
+from hotbay.guard import plugin_engine
+from hotbay.migrate import Migrator
+from hotbay.store import Store
 from hotbay.waiting import begin_writing
+from sqlite_host import GRANT, make_host
 
 
 @pytest.fixture
@@ -102,3 +106,41 @@ def test_one_that_waits_looks_again_and_again(database: Path, monkeypatch: pytes
         other.execute("ROLLBACK")
     assert set(looks) == {waiting._SHORT_MS}
     assert len(looks) > 3
+
+
+def _as_plugin(path: Path) -> None:
+    engine = plugin_engine(path, GRANT)
+    with engine.begin():
+        pass
+    engine.dispose()
+
+
+def _as_migration(path: Path) -> None:
+    with Migrator(path, GRANT).transaction():
+        pass
+
+
+def _as_registry(path: Path) -> None:
+    Store(path).close()
+
+
+@pytest.mark.parametrize("write", [_as_plugin, _as_migration, _as_registry])
+def test_plugins_migrations_and_registry_wait_like_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    path = make_host(tmp_path / "host.db")
+    seconds: list[float] = []
+    real = waiting._refusal
+
+    def look(connection: sqlite3.Connection) -> int:
+        seconds.append(time.monotonic())
+        return real(connection)
+
+    monkeypatch.setattr(waiting, "_refusal", look)
+    with closing(opened(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ends = threading.Timer(0.4, other.execute, ["COMMIT"])
+        ends.start()
+        write(path)
+        ends.join()
+    assert len(seconds) > 2
