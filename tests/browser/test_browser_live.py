@@ -37,6 +37,33 @@ def test_menu_entry_page_and_widget_come_and_go(site: Site, admin: Visitor, gues
     assert all(kept(one) for one in (menu, page, home))
 
 
+COUNT_AMOUNTS = """() => {
+  const Real = Intl.NumberFormat;
+  window.amounts = 0;
+  Intl.NumberFormat = function (...given) { window.amounts += 1; return new Real(...given); };
+}"""
+
+
+def test_what_a_plugin_does_not_change_is_neither_rendered_anew_nor_asked_for(site: Site, admin: Visitor) -> None:
+    """Every open tab hears of every change: what each of them does then is done at once, beside the switch."""
+    page = admin.tab("/dashboard")
+    entry = page.get_by_role("link", name="Live Notes")
+    expect(page.locator("td .hb-number").nth(6)).to_be_visible()
+    expect(page.locator("main").get_by_text("\u2013", exact=True)).to_have_count(0)
+    page.evaluate(COUNT_AMOUNTS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    site.install()
+    expect(entry).to_be_visible()
+    site.remove()
+    expect(entry).to_have_count(0)
+    assert page.evaluate("window.amounts") == 0
+    assert [url for url in asked if "/hotbay/assets/" not in url] == []
+    page.locator("nav").get_by_role("link", name="Invoices").click()
+    expect(page.locator("td .hb-number").nth(12)).to_be_visible()
+    assert page.evaluate("window.amounts") > 0
+
+
 def test_a_guest_is_asked_to_log_in_and_comes_back(site: Site, guest: Visitor) -> None:
     site.install("1.1.0")
     guest.expected += ["401"]
