@@ -656,7 +656,7 @@ async def test_problems_of_held_and_of_drained_requests_are_whole(desk: Desk) ->
         "detail": "the plugin was changed; please ask again",
     }
     one.hold()
-    desk.dispatcher._hold_seconds = 0.01
+    desk.dispatcher.hold_seconds = 0.01
     assert problem(await answered(desk), retry=5) == {
         "status": 503,
         "code": "held",
