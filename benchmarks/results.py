@@ -85,10 +85,13 @@ ROWS: dict[str, dict[str, str]] = {
             "by_operation.activate.max_ms by_operation.deactivate.max_ms by_operation.uninstall.max_ms"
         ),
         "Most CPU time that a worker had within a stall, ms": "max_cpu_in_a_stall_ms",
+        "Of the longest: the machine took away, steps of 10 ms": "max_stall.stolen_ms",
         "Beside a process that computes, without operations: longest, and p50 of seconds, ms": (
             "baseline_busy.max_stall_ms baseline_busy.stall_p50_ms"
         ),
-        "Without operations: longest, and p50 of seconds, ms": "baseline.max_stall_ms baseline.stall_p50_ms",
+        "Without operations: longest, of that taken away, and p50 of seconds, ms": (
+            "baseline.max_stall_ms baseline.max_stall.stolen_ms baseline.stall_p50_ms"
+        ),
     },
     "backup": {
         "Rows of the plugin": "rows",
