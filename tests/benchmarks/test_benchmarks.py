@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +23,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import harness  # noqa: E402
 import load  # noqa: E402
 import results  # noqa: E402
+import stall_record  # noqa: E402
 import streams  # noqa: E402
 import swap_under_load  # noqa: E402
 import wire  # noqa: E402
@@ -185,6 +187,12 @@ def test_only_what_was_on_a_killed_worker_dies_with_it() -> None:
     left = [witness.taken_along({"at": at, "worker": pid}, kills) for at, pid in ((100.1, 8), (102.0, 7), (102.0, 0))]
     assert left == [False, False, False]
     assert witness.taken_along({"at": 100.5}, kills)  # A stream, whose worker nobody knows.
+
+
+def test_what_a_hypervisor_took_is_that_of_all_processors() -> None:
+    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]
+    each = sum(int(fields[8]) for fields in lines if fields[0] != "cpu") / os.sysconf("SC_CLK_TCK")
+    assert stall_record.stolen() == pytest.approx(each, abs=1.0)
 
 
 def test_a_failure_tells_what_the_log_says_of_it(tmp_path: Path) -> None:
