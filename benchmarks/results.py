@@ -174,7 +174,10 @@ def take(found: Found | None, path: str) -> str:
 
 
 def _at(found: Any, path: str) -> Any:
+    """A number in an answer; an answer of before it was counted lacks it."""
     for name in path.split("."):
+        if name not in found:
+            return NOT_MEASURED
         found = found[name]
     return found
 
