@@ -162,6 +162,7 @@ class Load:
     async def send(self, connection: Connection, ask: Ask, due: float) -> Answer | None:
         """One request; its answer when it was the right one."""
         sent = time.monotonic()
+        connection.left_by = None
         try:
             answer = await self._answer(connection, ask)
             wrong = self._witness(connection, sent, answer) if ask.witness else _wrong(ask, answer)
@@ -175,7 +176,8 @@ class Load:
         return answer
 
     def _fail(self, connection: Connection, moment: float, request: str, why: str) -> None:
-        self.failures.append({"at": moment, "request": request, "why": why, "worker": connection.worker})
+        worker, at = connection.left_by or (connection.worker, moment)
+        self.failures.append({"at": at, "request": request, "why": why, "worker": worker})
 
     def _witness(self, connection: Connection, sent: float, answer: Answer) -> str:
         """Note which version answered, or that none did; whether that was right is judged later."""
@@ -211,7 +213,8 @@ class Load:
         try:
             return await connection.ask(ask.method, ask.path, ask.headers, ask.body)
         except ClosedIdle:
-            # Nothing of an answer came over a kept connection: the client asks again, on a new one, once.
+            # Nothing of an answer came over a kept connection: the client asks again, on a new one, once. What a killed
+            # worker had done may then be there already (409): `left_by` says whose that was.
             return await connection.ask(ask.method, ask.path, ask.headers, ask.body)
 
     async def talk(self) -> None:

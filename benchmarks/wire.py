@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ class Connection:
         self.host, self.port, self.limit = host, port, limit
         self.opened = 0
         self.worker = 0  # The process at the other end, when somebody found out.
+        self.left_by: tuple[int, float] | None = None  # Who ended it without an answer to the last request, and when.
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._used = False
@@ -114,12 +116,14 @@ class Connection:
         await self.open()
         assert self._reader is not None
         assert self._writer is not None
+        worker = self.worker
         reused, self._used = self._used, True
         try:
             self._writer.write(_request(self.host, self.port, method, path, headers or {}, body))
             raw = await self._reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError as error:
             if reused and not error.partial:
+                self.left_by = worker, time.monotonic()
                 raise ClosedIdle from None
             raise Broken(f"ended after {len(error.partial)} bytes of the head") from None
         except OSError as error:

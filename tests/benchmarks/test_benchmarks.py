@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -290,6 +291,32 @@ async def test_a_connection_that_ended_idle_is_opened_anew_and_counted() -> None
             assert await made.send(connection, ASK, 0.0) is not None
         assert (made.failures, connection.opened) == ([], 3)
         connection.close()
+
+
+async def test_what_was_asked_again_is_the_first_one_s_who_left_without_an_answer() -> None:
+    """A killed worker may have done what it was asked: the second one then says 409."""
+    conflict = GOOD.replace(b"200 OK", b"409 Conflict")
+    answers = iter([GOOD, b"", conflict])
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := (await reader.readuntil(b"\r\n\r\n")) and next(answers):
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        connection, made = wire.Connection("127.0.0.1", port), loading(port)
+        await made.send(connection, ASK, 0.0)
+        connection.worker = 7
+        before = time.monotonic()
+        assert await made.send(connection, ASK, 0.0) is None
+        connection.close()
+    (failure,) = made.failures
+    assert (failure["worker"], failure["why"]) == (7, "409 {}")
+    assert failure["at"] >= before
+    assert witness.taken_along(failure, [{"pid": 7, "at": before}])
+    assert not witness.taken_along(failure, [{"pid": 8, "at": before}])
 
 
 def loading(port: int) -> load.Load:
