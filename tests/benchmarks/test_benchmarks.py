@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -297,11 +297,15 @@ async def test_what_was_asked_again_is_the_first_one_s_who_left_without_an_answe
     """A killed worker may have done what it was asked: the second one then says 409."""
     conflict = GOOD.replace(b"200 OK", b"409 Conflict")
     answers = iter([GOOD, b"", conflict])
+    ended = asyncio.Semaphore(0)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := (await reader.readuntil(b"\r\n\r\n")) and next(answers):
-            writer.write(data)
+        with suppress(asyncio.IncompleteReadError):
+            while data := (await reader.readuntil(b"\r\n\r\n")) and next(answers):
+                writer.write(data)
         writer.close()
+        await writer.wait_closed()
+        ended.release()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
@@ -312,6 +316,8 @@ async def test_what_was_asked_again_is_the_first_one_s_who_left_without_an_answe
         before = time.monotonic()
         assert await made.send(connection, ASK, 0.0) is None
         connection.close()
+        for _ in range(2):
+            await ended.acquire()
     (failure,) = made.failures
     assert (failure["worker"], failure["why"]) == (7, "409 {}")
     assert failure["at"] >= before
