@@ -47,7 +47,7 @@ def test_those_who_hear_of_the_same_change_share_one_reading(tmp_path: Path, mon
     with opened(tmp_path) as desk:
         public, reads = PublicRegistry(desk.hotbay, None), []  # type: ignore[arg-type]
         real = public._read
-        monkeypatch.setattr(public, "_read", lambda: reads.append(1) or real())
+        monkeypatch.setattr(public, "_read", lambda *number: reads.append(1) or real(*number))
         monkeypatch.setattr("hotbay.console.registry._SHARED_SECONDS", 60.0)
         ann, root = (View(public, Viewer(role, role), "", shared=True) for role in ("user", "admin"))
         found = [json.loads(view.snapshot().text) for view in (ann, root, ann)]

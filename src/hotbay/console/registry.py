@@ -116,7 +116,7 @@ class PublicRegistry:
         `shared`: once for all who hear of the same change. What does not count as one (the pages of plugins that are
         not installed) may be as old as that reading.
         """
-        found = self._shared() if shared else self._read()
+        found = self._shared() if shared else self._read(*self.hotbay.store.rev())
         body = snapshot(
             found.shown,
             found.pages,
@@ -134,12 +134,12 @@ class PublicRegistry:
         with self._reading:
             number, last = self.hotbay.store.rev(), self._last
             if last is None or (last.epoch, last.rev) != number or time.monotonic() - last.at > _SHARED_SECONDS:
-                self._last = last = self._read()
+                self._last = last = self._read(*number)
             return last
 
-    def _read(self) -> Reading:
+    def _read(self, epoch: str, rev: int) -> Reading:
+        """The rows, which may be newer than the revision that was read before."""
         at = time.monotonic()
-        epoch, rev = self.hotbay.store.rev()
         rows = {} if self.hotbay.settings.safe_mode else self.hotbay.store.all_live()
         frontends = self.hotbay.settings.frontends
         shown = [(row, bundle_of(row) if frontends else None) for row in rows.values()]
