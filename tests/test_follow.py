@@ -171,7 +171,28 @@ async def test_an_upgrade_in_flight_keeps_the_old_answer_whole(engine: Engine, w
     gate.set()
     assert await asked == "old"
     await upgrade
-    assert len(names()) == 1
+    assert names() == {worker.generation().private}
+
+
+async def test_what_an_operation_left_is_collected_in_the_calm_after_it(
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing wakes a worker then: it has to look by itself, and soon, for the next operation may follow."""
+    monkeypatch.setattr(follow, "_BACKSTOP_SECONDS", 3600.0)
+    full = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            full.append(collector.is_off)
+
+    await engine.install()
+    gc.callbacks.append(note)
+    try:
+        assert collector.is_off
+        await until(lambda: not collector.is_off)
+    finally:
+        gc.callbacks.remove(note)
+    assert full == [False], "at the end, once"
 
 
 # ── following ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -388,6 +388,18 @@ async def test_a_request_in_flight_is_finished_by_the_generation_that_began_it(d
     assert await draining == 0
 
 
+async def test_a_drain_that_is_cancelled_in_the_moment_of_the_last_answer_is_cancelled() -> None:
+    """Before Python 3.12 `asyncio.wait_for` lost it: a worker's end waited for the drain that followed."""
+    one = serving(answering("x"))
+    with one.flight("http"):
+        draining = asyncio.create_task(one.drain(20.0))
+        await asyncio.sleep(0.01)
+        assert not draining.done()
+    draining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await draining
+
+
 async def test_draining_what_is_idle_ends_at_once_and_tells_the_generation() -> None:
     one = serving(answering("x"))
     assert await one.drain(20.0) == 0

@@ -197,7 +197,8 @@ async def live(app: Any) -> list[str]:
     if (await socket.next())["type"].endswith("startup.complete"):
         socket.inbox.put_nowait({"type": "lifespan.shutdown"})
         await socket.next()
-    await asyncio.wait_for(task, 20)
+    async with asyncio.timeout(20):
+        await task
     return [message["type"].removeprefix("lifespan.") for message in socket.sent]
 
 

@@ -67,7 +67,8 @@ class Post:
         while not self._stopping:
             await self._try()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._seconds)
+                async with asyncio.timeout(self._seconds):
+                    await self._woken.wait()
             self._woken.clear()
 
     async def _try(self) -> None:

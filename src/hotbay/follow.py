@@ -22,7 +22,7 @@ from typing import Any
 
 from hotbay.activate import Generation
 from hotbay.activate.bus import Bus
-from hotbay.activate.collector import collector
+from hotbay.activate.collector import CALM_SECONDS, collector
 from hotbay.beacon import Beacon, is_odd
 from hotbay.bulletin import Bulletin, describe
 from hotbay.candidates import Candidates
@@ -175,8 +175,11 @@ class Follower(Hub):
     async def _follow(self) -> None:
         rolled = time.monotonic()
         while not self._stopping:
+            # Between two operations it is calm for a moment only, and nothing wakes us in it.
+            pause = CALM_SECONDS / 2 if collector.is_off else _BACKSTOP_SECONDS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _BACKSTOP_SECONDS)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             collector.relax()
             if time.monotonic() - rolled > _SLOT_SECONDS:
                 self.meters.roll()
@@ -341,7 +344,8 @@ class Follower(Hub):
         try:
             # The actor hears of the switch first: unloading keeps the interpreter for itself now and then.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.bulletin.told.wait(), _BACKSTOP_SECONDS)
+                async with asyncio.timeout(_BACKSTOP_SECONDS):
+                    await self.bulletin.told.wait()
             left = await serving.drain(self.settings.drain_seconds)
             if left:
                 log.warning("%s: %d request(s) were closed at the drain deadline", plugin, left)

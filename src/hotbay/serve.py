@@ -113,7 +113,8 @@ class Serving:
     async def released(self, seconds: float) -> None:
         """Wait until requests need not wait any more; raises TimeoutError."""
         if self._gate is not None:
-            await asyncio.wait_for(self._gate.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._gate.wait()
 
     async def drain(self, seconds: float) -> int:
         """Wait until nothing is in flight; at the deadline close what is left, politely. Answers how many were.
@@ -136,7 +137,8 @@ class Serving:
             return True
         self._idle = asyncio.Event()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
         return not self.flights
 
     # ── work ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,8 @@ import pytest
 from hotbay.activate.collector import (
     CALM_SECONDS,
     CHANCE_SECONDS,
+    CHEAP_SECONDS,
+    DEAR_SECONDS,
     LONG_SECONDS,
     LONGEST_SECONDS,
     NEVER,
@@ -24,9 +26,16 @@ USUAL = (650, 9, 8)
 
 
 class Clock:
+    """The time, and what a thread has computed: each look at it takes `step`."""
+
     now = 100.0
+    step = 0.0
 
     def __call__(self) -> float:
+        return self.now
+
+    def spent(self) -> float:
+        self.now += self.step
         return self.now
 
 
@@ -42,22 +51,96 @@ def put_off() -> bool:
     return gc.get_threshold() == (*USUAL[:2], NEVER)
 
 
-def test_they_are_put_off_from_the_beginning_until_it_was_quiet_for_a_while(clock: Clock) -> None:
-    mine = Collector(clock)
+def dear(clock: Clock) -> Collector:
+    """One that has learned that a collection takes long here."""
+    mine = Collector(clock, clock.spent)
     mine.attend()
     mine.put_off()
-    assert put_off()
+    mine.done()
+    clock.now += CALM_SECONDS
+    clock.step = 2 * CHEAP_SECONDS
+    mine.relax()
+    clock.step = 0.0
+    assert gc.get_threshold() == USUAL
+    return mine
+
+
+def test_they_are_put_off_until_it_is_calm_and_then_one_comes_at_once(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock, clock.spent)
+    mine.attend()
+    mine.put_off()
+    assert put_off() and mine.is_off
     mine.put_off()
     mine.done()
-    clock.now += QUIET_SECONDS
+    clock.now += CALM_SECONDS
     mine.relax()
     assert put_off(), "one is still at it"
     mine.done()
     mine.relax()
-    assert put_off(), "the next step follows at once"
+    assert put_off() and not full, "the next step follows at once"
+    clock.now += CALM_SECONDS
+    mine.relax()
+    assert gc.get_threshold() == USUAL and not mine.is_off
+    assert len(full) == 1
+    clock.now += QUIET_SECONDS
+    mine.relax()
+    assert len(full) == 1, "nothing has been left since"
+
+
+def test_where_a_collection_takes_long_it_is_left_to_the_usual_rule(clock: Clock, full: list[int]) -> None:
+    mine = dear(clock)
+    full.clear()
+    mine.put_off()
+    mine.done()
+    clock.now += CALM_SECONDS
+    mine.relax()
+    assert put_off(), "the next operation may follow"
     clock.now += QUIET_SECONDS
     mine.relax()
     assert gc.get_threshold() == USUAL
+    assert not full
+    mine.put_off()
+    mine.done()
+    clock.now += DEAR_SECONDS
+    mine.relax()
+    assert len(full) == 1, "it may be otherwise by now"
+
+
+def test_where_the_host_wants_none_there_is_none(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    mine.done()
+    gc.disable()
+    try:
+        clock.now += CALM_SECONDS
+        mine.relax()
+        assert put_off()
+        clock.now += QUIET_SECONDS
+        mine.relax()
+    finally:
+        gc.enable()
+    assert gc.get_threshold() == USUAL
+    assert not full
+
+
+def test_a_finalizer_may_begin_the_next(clock: Clock) -> None:
+    """It runs in the collection, in the same thread: under the lock it would wait for itself."""
+    mine = Collector(clock, clock.spent)
+    mine.attend()
+
+    class Left:
+        def __del__(self) -> None:
+            mine.put_off()
+
+    mine.put_off()
+    mine.done()
+    left = Left()
+    left.itself = left  # type: ignore[attr-defined]
+    del left
+    clock.now += CALM_SECONDS
+    mine.relax()
+    assert put_off()
 
 
 def test_where_nobody_looks_after_it_nothing_is_put_off(clock: Clock) -> None:
@@ -96,8 +179,8 @@ def test_what_goes_on_for_too_long_gives_the_collector_its_chance(clock: Clock) 
 
 
 def test_between_two_of_many_the_collector_has_its_chance(clock: Clock, full: list[int]) -> None:
-    mine = Collector(clock)
-    mine.attend()
+    mine = dear(clock)
+    full.clear()
     mine.put_off()
     kept = _make_much()
     clock.now += LONG_SECONDS

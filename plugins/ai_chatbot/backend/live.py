@@ -53,7 +53,8 @@ async def _came(news: asyncio.Event) -> bool:
     if ctx.closing:
         return True
     try:
-        await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            await news.wait()
     except TimeoutError:
         feed.keep_watch()
         return False

@@ -1,11 +1,16 @@
-"""Full collections wait until operations are over.
+"""Full collections wait until operations are over, and then come at once.
 
-A full collection stops the process for as long as it takes to visit everything that is not frozen (13 to 18 ms with the
-AI chatbot), and one load makes enough objects for the collector to begin it by itself, in the middle of the operation.
-So while plugins are loaded and taken apart, and a moment longer, none begins by itself: the threshold of the oldest
-generation (`gc.set_threshold`) is out of reach. The young generations are collected as ever, and so is the oldest by
-whoever calls `gc.collect`. Operations one after the other do not keep it off: after `LONG_SECONDS` the collector has
-its chance between two of them, and after `LONGEST_SECONDS` (a load may hang) in any case.
+A full collection stops the process for as long as it takes to visit everything that is not frozen, and one load makes
+enough objects for the collector to begin it by itself, in the middle of the operation. So while plugins are loaded and
+taken apart, and a moment longer, none begins by itself: the threshold of the oldest generation (`gc.set_threshold`) is
+out of reach. The young generations are collected as ever, and so is the oldest by whoever calls `gc.collect`.
+
+In the calm after it everything is collected once, where that is cheap: an operation leaves some thousand objects in
+cycles (engines, paths, schemas), which takes 5 to 10 ms now, and 60 to 90 ms once those of 30 seconds of operations
+have come together. Where it turns out to take longer than `CHEAP_SECONDS` of computing (the host made many objects
+since its start), it is left to the collector's own rule for `DEAR_SECONDS`. Operations one after the other do not keep
+that off either: after `LONG_SECONDS` it has its chance between two of them, and after `LONGEST_SECONDS` (a load may
+hang) in any case.
 
 Only where somebody looks after it (`attend`): else nobody would put the threshold back.
 """
@@ -23,17 +28,25 @@ CALM_SECONDS = 0.2
 LONG_SECONDS = 8.0
 LONGEST_SECONDS = 30.0
 CHANCE_SECONDS = 5.0
+CHEAP_SECONDS = 0.02
+DEAR_SECONDS = 600.0
 
 
 class Collector:
-    """The threshold of one process. Any thread may call it. `now` answers seconds that only grow."""
+    """The threshold of one process. Any thread may call it.
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    `now` answers seconds that only grow, `spent` those that this thread has computed.
+    """
+
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, spent: Callable[[], float] = time.thread_time
+    ) -> None:
         self._now = now
+        self._spent = spent
         self._lock = threading.Lock()
         self._watchers = self._users = 0
         self._usual: int | None = None  # The host's threshold, while ours is in force.
-        self._since = self._left = self._until = 0.0
+        self._since = self._left = self._until = self._dear_until = 0.0
 
     def attend(self) -> None:
         """Somebody calls `relax` now and then from now on, until he calls `leave`."""
@@ -62,19 +75,41 @@ class Collector:
             self._users -= 1
             self._left = self._now()
 
+    @property
+    def is_off(self) -> bool:
+        """True while full collections are put off: `relax` wants to be called within `CALM_SECONDS` then."""
+        return self._usual is not None
+
     def relax(self) -> None:
-        """Put the threshold back if all has been done for a while, or if it goes on for too long."""
+        """Put the threshold back if all has been done for a while, or if it goes on for too long.
+
+        Collects what was left, then: it may take as long as a full collection.
+        """
+        work = self._due()
+        # Not under the lock: finalizers run in it, and may be anybody's.
+        if work is not None:
+            work()
+
+    def _due(self) -> Callable[[], None] | None:
         with self._lock:
+            if self._usual is None:
+                return None
             now = self._now()
-            calm = 0.0 if self._users else now - self._left
-            lasts = 0.0 if self._usual is None else now - self._since
-            if lasts >= LONGEST_SECONDS:
+            lasts, calm = now - self._since, 0.0 if self._users else now - self._left
+            hangs, cheap = lasts >= LONGEST_SECONDS, now >= self._dear_until and gc.isenabled()
+            now_or_never = calm >= CALM_SECONDS and (cheap or lasts >= LONG_SECONDS)
+            if not (hangs or now_or_never or calm >= QUIET_SECONDS):
+                return None
+            self._put_back()
+            if hangs:
                 self._until = now + CHANCE_SECONDS
-            if lasts >= LONGEST_SECONDS or calm >= QUIET_SECONDS:
-                self._put_back()
-            elif lasts >= LONG_SECONDS and calm >= CALM_SECONDS:
-                self._put_back()
-                _let_it_look()
+            return (self._collect if cheap else _let_it_look) if now_or_never else None
+
+    def _collect(self) -> None:
+        began = self._spent()
+        gc.collect()
+        if self._spent() - began > CHEAP_SECONDS:
+            self._dear_until = self._now() + DEAR_SECONDS
 
     def _put_back(self) -> None:
         """What somebody else has set meanwhile stays."""

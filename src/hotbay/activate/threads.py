@@ -76,7 +76,8 @@ async def in_thread(function: Callable[[], T], seconds: float, name: str) -> T:
 
     threading.Thread(target=work, name=name, daemon=True).start()
     try:
-        return await asyncio.wait_for(asyncio.shield(future), seconds)
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(future)
     except TimeoutError:
         raise ActivationFailed(
             f"{name}: not done within {seconds:g} s",

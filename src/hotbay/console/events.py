@@ -140,7 +140,8 @@ class Feed:
         while not self.ended and time.monotonic() < deadline:
             yield
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._ended.wait()
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,7 +174,8 @@ class Feed:
                 except Exception:
                     log.exception("the registry could not be read for the live events; trying again")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._wake.wait()
                     # However often the table changes, it is not told more often than this; the first change after a
                     # pause is told at once, because somebody looks at a page.
                     await asyncio.sleep(self._told + _PAUSE_SECONDS - time.monotonic())
@@ -247,7 +249,8 @@ class Feed:
         while not self.ended and time.monotonic() < deadline:
             item: Snapshot | str | None = None
             with suppress(TimeoutError):
-                item = await asyncio.wait_for(subscriber.queue.get(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    item = await subscriber.queue.get()
             quiet = quiet + _LOOK_SECONDS if item is None else 0.0
             if item is None and quiet >= _KEEP_ALIVE_SECONDS:
                 item, quiet = _ALIVE, 0.0
