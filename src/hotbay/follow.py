@@ -27,6 +27,7 @@ from hotbay.beacon import Beacon, is_odd
 from hotbay.bulletin import Bulletin, describe
 from hotbay.candidates import Candidates
 from hotbay.errors import ActivationFailed, HotbayError, Problem
+from hotbay.holds import Holds
 from hotbay.hub import Hub, marks_of
 from hotbay.images import Images
 from hotbay.making import Maker
@@ -84,8 +85,6 @@ class Follower(Hub):
         self._host_routes = host_routes
         self._read_settings = read_settings
         self._rows: dict[str, Live] = {}
-        self._drained: dict[str, int] = {}
-        self._holds: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
         self._retired: set[Serving] = set()
         self._lock = asyncio.Lock()
@@ -101,6 +100,7 @@ class Follower(Hub):
         self.candidates = Candidates(self.maker, self._is_level, self.keep, self._prepared_changed)
         self.proofs = self.maker.proofs
         self.bulletin = Bulletin(self.workers, self.worker, self.status, self._counts)
+        self.holds = Holds(settings.drain_seconds, self.keep, self.bulletin.tell)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,7 +261,7 @@ class Follower(Hub):
         before = self.dispatcher.table.servings
         await self._change_settings(rows, before)
         servings = {plugin: self._serving(row, before.get(plugin)) for plugin, row in rows.items() if row.active}
-        self._apply_holds(rows, servings)
+        self.holds.apply(rows, servings)
         table = Table(servings, claims)
         self._rows, self.dispatcher.table = rows, table
         for plugin, serving in servings.items():
@@ -357,26 +357,6 @@ class Follower(Hub):
             self._leaving[plugin] -= 1
             self.bulletin.tell()
 
-    # ── holds ────────────────────────────────────────────────────────────────
-
-    def _apply_holds(self, rows: Mapping[str, Live], servings: Mapping[str, Serving]) -> None:
-        for plugin, serving in servings.items():
-            wanted = rows[plugin].candidate or {}
-            if wanted.get("verb") == "hold" or wanted.get("held"):
-                operation = int(wanted["operation"])
-                if self._holds.get(plugin) != operation:
-                    self._holds[plugin] = operation
-                    serving.hold()
-                    self.keep(self._drain_held(serving, operation), f"drain {plugin}")
-            else:
-                self._holds.pop(plugin, None)
-                serving.release()
-
-    async def _drain_held(self, serving: Serving, operation: int) -> None:
-        await serving.drain(self.settings.drain_seconds)
-        self._drained[serving.plugin] = operation
-        self.bulletin.tell()
-
     # ── what this worker says ─────────────────────────────────────────────────────────────────────────────────
 
     def tell_health(self, plugin: str, told: dict[str, Any]) -> None:
@@ -417,5 +397,5 @@ class Follower(Hub):
         said = describe(
             serving, self._leaving.get(plugin, 0), self.proofs.get(plugin), self.candidates.prepared.get(plugin)
         )
-        kept: dict[str, dict[str, Any]] = {"health": self.healths, "drained": self._drained}
+        kept: dict[str, dict[str, Any]] = {"health": self.healths, "drained": self.holds.drained}
         return said | {name: found[plugin] for name, found in kept.items() if plugin in found}
