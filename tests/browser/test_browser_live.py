@@ -64,6 +64,42 @@ def test_what_a_plugin_does_not_change_is_neither_rendered_anew_nor_asked_for(si
     assert page.evaluate("window.amounts") > 0
 
 
+COUNTED = {
+    "frontend/addon.config.ts": """
+        export const AddonConfig = {
+          routes: [{ path: '/counted', component: () => import('./Count'), requireAdmin: true }],
+        };
+    """,
+    "frontend/Count.tsx": """
+        export default function Count({ plugin }) {
+          window.rendered = (window.rendered ?? 0) + 1;
+          return <p>Counted {plugin.version}</p>;
+        }
+    """,
+}
+
+
+def test_another_plugin_s_page_is_not_rendered_anew(site: Site, admin: Visitor) -> None:
+    """It would lose nothing, but each change would cost what all open pages cost."""
+    for version in ("1.0.0", "1.0.1"):
+        site.offer("counted", version, COUNTED, frontend={"routes": ["/counted"]})
+    site.install("1.0.0", "counted")
+    page = admin.tab("/counted")
+    expect(page.get_by_text("Counted 1.0.0")).to_be_visible()
+    entry = page.get_by_role("link", name="Live Notes")
+    before = page.evaluate("window.rendered")
+    assert before
+    site.install()
+    expect(entry).to_be_visible()
+    site.upgrade("1.2.0")
+    site.uninstall()
+    expect(entry).to_have_count(0)
+    assert page.evaluate("window.rendered") == before
+    site.upgrade("1.0.1", "counted")
+    expect(page.get_by_text("Counted 1.0.1")).to_be_visible()
+    assert page.evaluate("window.rendered") > before
+
+
 def test_a_guest_is_asked_to_log_in_and_comes_back(site: Site, guest: Visitor) -> None:
     site.install("1.1.0")
     guest.expected += ["401"]

@@ -32,13 +32,13 @@ from hotbay.package import pack
 class Listener:
     """An EventSource as a browser has it, in a thread."""
 
-    def __init__(self, url: str, last: str = "") -> None:
+    def __init__(self, url: str, last: str = "", query: str = "") -> None:
         self.queues: dict[str, queue.Queue[tuple[str, Any]]] = {"snapshot": queue.Queue(), "operation": queue.Queue()}
         self.ended = threading.Event()
         self.comments: list[str] = []
         self.opened = threading.Event()
         headers = ADMIN | ({"last-event-id": last} if last else {})
-        self.thread = threading.Thread(target=self._run, args=(f"{url}{LIVE}/events", headers), daemon=True)
+        self.thread = threading.Thread(target=self._run, args=(f"{url}{LIVE}/events{query}", headers), daemon=True)
         self.thread.start()
         assert self.opened.wait(10)
 
@@ -124,6 +124,16 @@ def test_each_step_of_an_operation_is_told_once_and_in_order(desk: Desk) -> None
     finished = [verb for verb, state in pairs if state == "done" and verb]
     assert finished == [step["verb"] for step in done["steps"]]
     assert all(item["total"] == len(done["steps"]) for item in told)
+
+
+def test_who_wants_no_snapshots_gets_the_steps_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers have the registry from a stream of their own; nobody reads it whole for them."""
+    monkeypatch.setattr(desk.hotbay.feed, "snapshot", lambda: pytest.fail("it was read"))
+    listener = Listener(desk.url, query="?snapshots=false")
+    done = desk.install()
+    told = listener.operation()
+    assert (told[-1]["operation"], told[-1]["state"]) == (done["operation"], "done")
+    assert listener.queues["snapshot"].empty()
 
 
 def test_operations_of_others_are_told_too(desk: Desk) -> None:
