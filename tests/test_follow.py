@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine import Engine, Worker
-from hotbay import follow, store
+from hotbay import follow, steps, store
 from hotbay.activate import Proof, loader
 from hotbay.activate.collector import NEVER, collector
 from hotbay.activate.threads import in_thread
@@ -144,6 +144,30 @@ async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engi
         await until(lambda: not worker.follower.candidates.prepared and not other.follower.candidates.prepared)
         assert names() == set()
         assert engine.host.store.all_live() == {}
+
+
+async def test_what_a_start_still_writes_goes_with_the_operation_that_gave_up(
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a worker loads is told only when it lasts: who undoes must not take its silence for having let go."""
+
+    def give_up(status: Any, bench: Any, failed: list[dict[str, Any]], found: Any) -> str:
+        if worker.follower.candidates.prepared:
+            failed.append(ActivationFailed("enough").to_json())
+        return "done" if failed else "busy"
+
+    monkeypatch.setattr(steps, "judge_prepared", give_up)
+    monkeypatch.setattr(follow, "_SOON_SECONDS", 0.3)
+    text = """
+        import time
+        def start(context):
+            time.sleep(0.5)
+            (context.data / "late").touch()
+    """
+    with pytest.raises(ActivationFailed, match="enough"):
+        await engine.install(files={"plugin.py": text})
+    await until(lambda: not worker.follower.candidates.prepared, "the wish was withdrawn")
+    assert not (engine.host.settings.data / "shop").exists()
 
 
 async def test_an_upgrade_in_flight_keeps_the_old_answer_whole(engine: Engine, worker: Worker) -> None:

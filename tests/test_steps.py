@@ -132,9 +132,10 @@ def worker(host: OfflineHost, answer: Answer, *, deaf: bool = False) -> Iterator
     fifo = Fifo(workers.fifo("w-1"))
 
     def say() -> None:
-        candidate = host.store.all_candidates().get("shop")
         seen_number = 0 if deaf else host.applier.beacon.value
-        workers.write(Status("w-1", os.getpid(), seen_number, {"shop": {"revision": 1, **answer(candidate)}}))
+        candidate = host.store.all_candidates().get("shop")
+        plugins = {"shop": {"revision": 1, **answer(candidate)}}
+        workers.write(Status("w-1", os.getpid(), seen_number, plugins, attended=seen_number))
         workers.tell_actors()
 
     def work() -> None:

@@ -93,6 +93,7 @@ class Follower(Hub):
         self._fifo: Fifo | None = None
         self._changes: Changes
         self._booted = time.time()
+        self._attended = 0
         self._stopping = False
         self._passing = 0
 
@@ -194,7 +195,9 @@ class Follower(Hub):
 
     async def _pass(self) -> None:
         await self.sync()
+        number = self.beacon.value
         await self.candidates.attend(await asyncio.to_thread(self.store.all_candidates))
+        self._attended = number
         # That a load has begun is news only when it lasts: telling it at once would take the interpreter from it.
         asyncio.get_running_loop().call_later(_SOON_SECONDS, self.bulletin.tell)
 
@@ -387,6 +390,7 @@ class Follower(Hub):
             pid=os.getpid(),
             beacon=seen,
             plugins=plugins,
+            attended=self._attended,
             booted=self._booted,
             generations=sum(1 for serving in servings.values() if serving.generation is not None),
             jobs=self.leads_jobs,

@@ -99,12 +99,16 @@ def ping(path: Path, word: str = LOOK) -> bool:
 
 @dataclass(frozen=True)
 class Status:
-    """What a worker says of itself: process id, the beacon it has acted on, and its plugins."""
+    """What a worker says of itself: process id, the beacon it has acted on, and its plugins.
+
+    `attended`: the beacon before it looked last at what operations wish; what it prepares since is among `plugins`.
+    """
 
     worker: str
     pid: int
     beacon: int
     plugins: dict[str, dict[str, Any]]
+    attended: int = 0
     booted: float = 0.0
     generations: int = 0
     jobs: bool = False

@@ -144,23 +144,31 @@ class Start:
 
     def undo(self, bench: Bench, record: Record) -> None:
         """Withdraw the wish; the workers discard what they prepared. Held requests wait until the tables are back."""
-        if any(step.verb == "hold" for step in bench.plan.steps):
+        held = any(step.verb == "hold" for step in bench.plan.steps)
+        if held:
             ask(bench, {"verb": "hold", "operation": bench.operation})
+            bench.beacon.bump()
             bench.cohort.workers.signal()
         else:
             withdraw(bench)
         if any(step.verb == self.verb and step.params.get("fresh") for step in bench.plan.steps):
-            self._forget_files(bench)
+            self._forget_files(bench, held)
 
-    def _forget_files(self, bench: Bench) -> None:
-        """Delete the plugin's own folder, which was not there before: what the start wrote into it."""
+    def _forget_files(self, bench: Bench, held: bool) -> None:
+        """Delete the plugin's own folder, which was not there before: what the start wrote into it.
+
+        Not before the workers have looked at the wishes anew: one that has just begun to load does not tell it yet.
+        """
+        target = bench.beacon.value
 
         def let_go(status: Status) -> str:
             said = status.of(bench.plugin).get("prepared", {})
-            return "busy" if said.get("operation") == bench.operation else "done"
+            # Who is held keeps what is ready until that ends.
+            if said.get("operation") == bench.operation and not (held and said["state"] != "loading"):
+                return "busy"
+            return "done" if status.attended >= target else "silent"
 
-        if not any(step.verb == "hold" for step in bench.plan.steps):  # Who is held keeps it until that ends.
-            bench.cohort.gather(let_go, bench.settings.start_seconds + bench.settings.health_seconds)
+        bench.cohort.gather(let_go, bench.settings.start_seconds + bench.settings.health_seconds)
         shutil.rmtree(bench.settings.data / bench.plugin, ignore_errors=True)
 
 
