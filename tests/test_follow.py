@@ -198,11 +198,12 @@ async def test_an_upgrade_in_flight_keeps_the_old_answer_whole(engine: Engine, w
     assert names() == {worker.generation().private}
 
 
-async def test_what_an_operation_left_is_collected_in_the_calm_after_it(
+async def test_what_operations_left_is_collected_in_the_calm_after_one(
     engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing wakes a worker then: it has to look by itself, and soon, for the next operation may follow."""
     monkeypatch.setattr(follow, "_BACKSTOP_SECONDS", 3600.0)
+    monkeypatch.setattr("hotbay.activate.collector.OFTEN_SECONDS", 0.0)
     full = []
 
     def note(phase: str, info: dict[str, int]) -> None:

@@ -16,6 +16,7 @@ from hotbay.activate.collector import (
     LONG_SECONDS,
     LONGEST_SECONDS,
     NEVER,
+    OFTEN_SECONDS,
     QUIET_SECONDS,
     Collector,
     collector,
@@ -57,7 +58,7 @@ def dear(clock: Clock) -> Collector:
     mine.attend()
     mine.put_off()
     mine.done()
-    clock.now += CALM_SECONDS
+    clock.now += OFTEN_SECONDS
     clock.step = 2 * CHEAP_SECONDS
     mine.relax()
     clock.step = 0.0
@@ -65,56 +66,78 @@ def dear(clock: Clock) -> Collector:
     return mine
 
 
-def test_they_are_put_off_until_it_is_calm_and_then_one_comes_at_once(clock: Clock, full: list[int]) -> None:
-    mine = Collector(clock, clock.spent)
+def test_they_are_put_off_from_the_beginning_until_it_was_quiet_for_a_while(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock)
     mine.attend()
     mine.put_off()
     assert put_off() and mine.is_off
     mine.put_off()
     mine.done()
-    clock.now += CALM_SECONDS
+    clock.now += QUIET_SECONDS
     mine.relax()
     assert put_off(), "one is still at it"
     mine.done()
     mine.relax()
-    assert put_off() and not full, "the next step follows at once"
-    clock.now += CALM_SECONDS
-    mine.relax()
-    assert gc.get_threshold() == USUAL and not mine.is_off
-    assert len(full) == 1
+    assert put_off(), "the next step follows at once"
     clock.now += QUIET_SECONDS
     mine.relax()
-    assert len(full) == 1, "nothing has been left since"
+    assert gc.get_threshold() == USUAL and not mine.is_off
+    assert not full
+
+
+def operate(mine: Collector, clock: Clock, seconds: float = 1.0) -> None:
+    """One operation of a series, and the calm after it."""
+    mine.put_off()
+    clock.now += seconds - CALM_SECONDS
+    mine.done()
+    mine.relax()
+    clock.now += CALM_SECONDS
+    mine.relax()
+
+
+def test_what_a_series_leaves_is_collected_now_and_then_between_two(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock, clock.spent)
+    mine.attend()
+    for _ in range(2):
+        full.clear()
+        for _ in range(int(OFTEN_SECONDS) - 1):
+            operate(mine, clock)
+        assert put_off() and not full
+        operate(mine, clock)
+        assert len(full) == 1
+        assert gc.get_threshold() == USUAL
+
+
+def test_none_is_collected_in_the_middle_of_one(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock, clock.spent)
+    mine.attend()
+    mine.put_off()
+    clock.now += OFTEN_SECONDS
+    mine.relax()
+    mine.done()
+    mine.relax()
+    assert put_off() and not full, "the next step follows at once"
 
 
 def test_where_a_collection_takes_long_it_is_left_to_the_usual_rule(clock: Clock, full: list[int]) -> None:
     mine = dear(clock)
     full.clear()
-    mine.put_off()
-    mine.done()
-    clock.now += CALM_SECONDS
-    mine.relax()
-    assert put_off(), "the next operation may follow"
+    operate(mine, clock, OFTEN_SECONDS)
+    assert put_off() and not full
     clock.now += QUIET_SECONDS
     mine.relax()
     assert gc.get_threshold() == USUAL
-    assert not full
-    mine.put_off()
-    mine.done()
     clock.now += DEAR_SECONDS
-    mine.relax()
+    operate(mine, clock, OFTEN_SECONDS)
     assert len(full) == 1, "it may be otherwise by now"
 
 
 def test_where_the_host_wants_none_there_is_none(clock: Clock, full: list[int]) -> None:
     mine = Collector(clock)
     mine.attend()
-    mine.put_off()
-    mine.done()
     gc.disable()
     try:
-        clock.now += CALM_SECONDS
-        mine.relax()
+        operate(mine, clock, OFTEN_SECONDS)
         assert put_off()
         clock.now += QUIET_SECONDS
         mine.relax()
@@ -133,13 +156,10 @@ def test_a_finalizer_may_begin_the_next(clock: Clock) -> None:
         def __del__(self) -> None:
             mine.put_off()
 
-    mine.put_off()
-    mine.done()
     left = Left()
     left.itself = left  # type: ignore[attr-defined]
     del left
-    clock.now += CALM_SECONDS
-    mine.relax()
+    operate(mine, clock, OFTEN_SECONDS)
     assert put_off()
 
 

@@ -1,16 +1,16 @@
-"""Full collections wait until operations are over, and then come at once.
+"""Full collections wait until operations are over, and do not wait for long.
 
-A full collection stops the process for as long as it takes to visit everything that is not frozen, and one load makes
-enough objects for the collector to begin it by itself, in the middle of the operation. So while plugins are loaded and
-taken apart, and a moment longer, none begins by itself: the threshold of the oldest generation (`gc.set_threshold`) is
-out of reach. The young generations are collected as ever, and so is the oldest by whoever calls `gc.collect`.
+A full collection stops the process for as long as it takes to visit everything that is not frozen (10 to 15 ms with the
+AI chatbot), and one load makes enough objects for the collector to begin it by itself, in the middle of the operation.
+So while plugins are loaded and taken apart, and a moment longer, none begins by itself: the threshold of the oldest
+generation (`gc.set_threshold`) is out of reach. The young generations are collected as ever, and so is the oldest by
+whoever calls `gc.collect`.
 
-In the calm after it everything is collected once, where that is cheap: an operation leaves some thousand objects in
-cycles (engines, paths, schemas), which takes 5 to 10 ms now, and 60 to 90 ms once those of 30 seconds of operations
-have come together. Where it turns out to take longer than `CHEAP_SECONDS` of computing (the host made many objects
-since its start), it is left to the collector's own rule for `DEAR_SECONDS`. Operations one after the other do not keep
-that off either: after `LONG_SECONDS` it has its chance between two of them, and after `LONGEST_SECONDS` (a load may
-hang) in any case.
+Each operation leaves about a thousand objects in cycles (engines, paths, schemas). Where operations follow each other,
+everything is collected in the calm between two of them, every `OFTEN_SECONDS`: what half a minute of them left would
+stop the process for 60 to 90 ms. Where that takes longer than `CHEAP_SECONDS` of computing (the host made many objects
+since its start), it is left to the collector's own rule for `DEAR_SECONDS`; it has its chance between two operations
+after `LONG_SECONDS`, and after `LONGEST_SECONDS` (a load may hang) in any case.
 
 Only where somebody looks after it (`attend`): else nobody would put the threshold back.
 """
@@ -28,7 +28,8 @@ CALM_SECONDS = 0.2
 LONG_SECONDS = 8.0
 LONGEST_SECONDS = 30.0
 CHANCE_SECONDS = 5.0
-CHEAP_SECONDS = 0.02
+OFTEN_SECONDS = 4.0
+CHEAP_SECONDS = 0.05
 DEAR_SECONDS = 600.0
 
 
@@ -97,7 +98,7 @@ class Collector:
             now = self._now()
             lasts, calm = now - self._since, 0.0 if self._users else now - self._left
             hangs, cheap = lasts >= LONGEST_SECONDS, now >= self._dear_until and gc.isenabled()
-            now_or_never = calm >= CALM_SECONDS and (cheap or lasts >= LONG_SECONDS)
+            now_or_never = calm >= CALM_SECONDS and lasts >= (OFTEN_SECONDS if cheap else LONG_SECONDS)
             if not (hangs or now_or_never or calm >= QUIET_SECONDS):
                 return None
             self._put_back()
