@@ -189,6 +189,23 @@ def test_it_is_looked_for_several_times(shop: Brood, host: Any, monkeypatch: pyt
     assert turns == [1, 2]
 
 
+def test_what_is_let_go_a_moment_later_needs_no_full_collection(
+    shop: Brood, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first collection made it old; only a full one would find it, and that visits all that lives."""
+    monkeypatch.setattr(prove, "_COLLECTIONS", ((1, 0.0),) * 3)
+    host.order = shop.jobs.Order
+    real = gc.collect
+
+    def collect(generation: int) -> int:
+        found = real(generation)
+        vars(host).pop("order", None)  # From now on nobody holds it.
+        return found
+
+    monkeypatch.setattr(prove.gc, "collect", collect)
+    assert end(shop) == Proof()
+
+
 def test_holders_are_told_in_part(shop: Brood) -> None:
     proof = Proof(alive=("a",), holders=tuple(prove.holders.Holder(str(n), "", "", "", 0, ()) for n in range(9)))
     assert [holder["object"] for holder in proof.to_json()["holders"]] == ["0", "1", "2", "3", "4"]

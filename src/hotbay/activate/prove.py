@@ -20,7 +20,10 @@ log = logging.getLogger("hotbay.activate")
 Watched = dict[str, weakref.ref[Any]]
 # What is collected, and the seconds before the next time: the loop gets its turn, as a full one may cost 10 ms.
 _YOUNG, _ALL = 1, 2
-_COLLECTIONS = ((_YOUNG, 0.002), (_YOUNG, 0.002), (_ALL, 0.002), (_ALL, 0.05), (_ALL, 0.25), (_ALL, 1.0), (_ALL, 0.0))
+_COLLECTIONS = (
+    *((_YOUNG, pause) for pause in (0.002, 0.002, 0.02, 0.1)),
+    *((_ALL, pause) for pause in (0.002, 0.05, 0.25, 1.0, 0.0)),
+)
 
 
 def watch(modules: Mapping[str, ModuleType]) -> Watched:
@@ -106,13 +109,16 @@ def _alive(watched: Watched) -> bool:
     """Collect, and look; several times.
 
     Weak dictionaries let go of their keys only when the values have died: generic models need two turns. What a thread
-    or the loop has just finished with is let go of a moment later.
+    or the loop has just finished with is let go of a moment later: what is left is made young again for that, as a full
+    collection stops the process for as long as it visits all that lives.
     """
     for generation, pause in _COLLECTIONS:
         gc.collect(generation)
         if all(reference() is None for reference in watched.values()):
             return False
         time.sleep(pause)
+        if generation == _YOUNG:
+            remains.let_go(remains.gather(list(_strong(watched).values())))
     return True
 
 
