@@ -236,11 +236,12 @@ export interface Health {
   findings: Finding[];
 }
 
-/** A worker, and what it says of each plugin. `booted`: seconds since the machine's start. */
+/** A worker. `booted`: seconds since the machine's start; `attended`: the beacon up to which it knows all wishes. */
 export interface HostWorker {
   worker: string;
   pid: number;
   beacon: number;
+  attended: number;
   plugins: Record<string, Record<string, unknown>>;
   booted: number;
   generations: number;

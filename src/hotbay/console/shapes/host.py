@@ -51,11 +51,12 @@ class Mended(Health):
 
 
 class HostWorker(TypedDict):
-    """A worker, and what it says of each plugin. `booted`: seconds since the machine's start."""
+    """A worker. `booted`: seconds since the machine's start; `attended`: the beacon up to which it knows all wishes."""
 
     worker: str
     pid: int
     beacon: int
+    attended: int
     plugins: dict[str, Json]
     booted: float
     generations: int
