@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -146,28 +147,47 @@ async def test_one_worker_s_success_is_discarded_when_another_fails(engine: Engi
         assert engine.host.store.all_live() == {}
 
 
+@pytest.mark.parametrize("held", [False, True])
 async def test_what_a_start_still_writes_goes_with_the_operation_that_gave_up(
-    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
     """That a worker loads is told only when it lasts: who undoes must not take its silence for having let go."""
 
+    verbs: set[str] = set()
+
     def give_up(status: Any, bench: Any, failed: list[dict[str, Any]], found: Any) -> str:
+        verbs.update(step.verb for step in bench.plan.steps)
         if worker.follower.candidates.prepared:
             failed.append(ActivationFailed("enough").to_json())
         return "done" if failed else "busy"
 
-    monkeypatch.setattr(steps, "judge_prepared", give_up)
-    monkeypatch.setattr(follow, "_SOON_SECONDS", 0.3)
     text = """
         import time
         def start(context):
             time.sleep(0.5)
             (context.data / "late").touch()
     """
+    files = {"plugin.py": text}
+    if held:  # It rests, and what it brings is to be done while nobody asks it.
+        await engine.run(Kind.INSTALL, file=engine.archive(), inactive=True)
+        shutil.rmtree(engine.host.settings.data / "shop", ignore_errors=True)
+        await until(lambda: not worker.follower.candidates.prepared)
+        files["../migrations/0001_items.up.sql"] = "CREATE TABLE shop_items (id INTEGER PRIMARY KEY);"
+    real = worker.follower.candidates._begin
+
+    def begin(plugin: str, data: dict[str, Any]) -> None:
+        monkeypatch.setattr(follow, "_SOON_SECONDS", 0.3)
+        real(plugin, data)
+
+    # What came before is told at once, that it loads is told late.
+    monkeypatch.setattr(follow, "_SOON_SECONDS", 0.0)
+    monkeypatch.setattr(worker.follower.candidates, "_begin", begin)
+    monkeypatch.setattr(steps, "judge_prepared", give_up)
     with pytest.raises(ActivationFailed, match="enough"):
-        await engine.install(files={"plugin.py": text})
+        await engine.install(version="2.0.0", files=files, migrations="exclusive")
     await until(lambda: not worker.follower.candidates.prepared, "the wish was withdrawn")
     assert not (engine.host.settings.data / "shop").exists()
+    assert ("hold" in verbs) is held
 
 
 async def test_an_upgrade_in_flight_keeps_the_old_answer_whole(engine: Engine, worker: Worker) -> None:

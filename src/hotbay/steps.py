@@ -163,8 +163,8 @@ class Start:
 
         def let_go(status: Status) -> str:
             said = status.of(bench.plugin).get("prepared", {})
-            # Who is held keeps what is ready until that ends.
-            if said.get("operation") == bench.operation and not (held and said["state"] != "loading"):
+            # What is ready stays prepared as long as the hold does.
+            if said.get("operation") == bench.operation and (said["state"] == "loading" or not held):
                 return "busy"
             return "done" if status.attended >= target else "silent"
 

@@ -1,6 +1,6 @@
 """Full collections wait until operations are over, and do not wait for long.
 
-A full collection stops the process for as long as it takes to visit everything that is not frozen (10 to 15 ms with the
+A full collection stops the process for as long as it takes to visit everything that is not frozen (9 to 28 ms with the
 AI chatbot), and one load makes enough objects for the collector to begin it by itself, in the middle of the operation.
 So while plugins are loaded and taken apart, and a moment longer, none begins by itself: the threshold of the oldest
 generation (`gc.set_threshold`) is out of reach. The young generations are collected as ever, and so is the oldest by
