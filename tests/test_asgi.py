@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import NoMatchFound, Route
 
-from hotbay import Hotbay
+from hotbay import Hotbay, asgi
 from hotbay.errors import InvalidConfig
 from hotbay.model import Kind
 from hotbay.package import pack
@@ -234,6 +235,26 @@ async def test_a_plugin_that_is_offered_and_not_installed_is_named(open_site: Op
         answer = await site.get("/api/v1/mail/inbox")
         assert answer.json()["code"] == "plugin-not-active"
         assert "install mail" in answer.json()["mend"]
+
+
+async def test_a_look_at_the_packages_that_fails_is_not_the_last(
+    open_site: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder may vanish between being found and being read."""
+    monkeypatch.setattr(asgi, "_CATALOG_SECONDS", 0.01)
+    async with open_site(shop_host()) as site:
+        real, looks = site.hotbay.catalog.refresh, itertools.count()
+
+        def refresh() -> bool:
+            if not next(looks):
+                raise FileNotFoundError("modules/gone")
+            return real()
+
+        monkeypatch.setattr(site.hotbay.catalog, "refresh", refresh)
+        await until(lambda: "modules/gone" in caplog.text)
+        folder = package(tmp_path / "offered", "mail", backend={"routes": ["/api/v1/mail/*"]})
+        pack(folder, tmp_path / "home" / "modules")
+        await until(lambda: site.hotbay.follower.dispatcher.table.claimed("/api/v1/mail/inbox"), "the package is read")
 
 
 async def test_below_a_root_path(open_site: Open) -> None:

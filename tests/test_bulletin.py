@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hotbay import bulletin
 from hotbay.bulletin import Bulletin, describe
 from hotbay.presence import Fifo, Status, Workers
 from hotbay.serve import Serving
@@ -48,6 +53,38 @@ async def test_many_changes_are_one_report_and_the_last_is_said(tmp_path: Path) 
     await desk.bulletin.told.wait()
     assert desk.made == 2
     task.cancel()
+
+
+async def test_what_the_disk_refuses_is_said_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that fell silent for good would be waited for in every operation."""
+    monkeypatch.setattr(bulletin, "_AGAIN_SECONDS", 0.0)
+    desk = Desk(tmp_path)
+    refused = iter([OSError(errno.ENOSPC, "no space left"), None, OSError(errno.ENOSPC, "no space left"), None])
+    real, counted = desk.workers.write, desk.workers.write_meters
+
+    def write(what: Callable[..., None], *data: Any) -> None:
+        if (error := next(refused)) is not None:
+            raise error
+        what(*data)
+
+    monkeypatch.setattr(desk.workers, "write", partial(write, real))
+    monkeypatch.setattr(desk.workers, "write_meters", partial(write, counted))
+    tasks = [asyncio.create_task(desk.bulletin.report()), asyncio.create_task(desk.bulletin.report_meters())]
+    desk.beacon = 7
+    desk.bulletin.tell()
+    await desk.bulletin.told.wait()
+    found = desk.workers.read(NAME)
+    assert found is not None
+    assert found.beacon == 7
+    desk.bulletin.ask("shop")
+    await until(lambda: len(caplog.records) == 2)
+    desk.bulletin.ask("cart")
+    await until(lambda: desk.workers.read_meters(NAME) == {"of": ["cart"]})
+    assert ["no space left" in record.getMessage() for record in caplog.records] == [True, True]
+    for task in tasks:
+        task.cancel()
 
 
 async def test_actors_are_woken_by_a_status(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -419,8 +420,7 @@ def test_a_connection_is_garbage_when_it_is_closed(host: Path) -> None:
 def test_a_held_cursor_does_not_keep_a_connection_from_being_made(tmp_path: Path) -> None:
     """A search through the heap holds what it meets; SQLAlchemy registers functions on each new connection."""
     kind, held = holding(GuardedConnection)
-    made = type("Made", (kind,), {"grant": GRANT})
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/host.db", connect_args={"factory": made})
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/host.db", connect_args={"factory": partial(kind, grant=GRANT)})
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT floor(1.5)").scalar() == 1
     assert len(held) > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -51,6 +53,31 @@ def test_scripts_and_hotbays_rows_commit_together(host: Path, migrator: Migrator
         transaction.apply([migration(FIRST)])
         transaction.trusted(lambda db: db.execute(sa.text("UPDATE hotbay_live SET secret = 'new'")))
     assert rows(host, "SELECT t, secret FROM chat_a, hotbay_live") == [("x", "new")]
+
+
+def test_a_transaction_does_not_wait_for_the_collector(migrator: Migrator) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with migrator.transaction() as transaction:
+            transaction.trusted(lambda db: db.execute(sa.text("UPDATE hotbay_live SET secret = 'new'")))
+            transaction.run(lambda db: db.execute(sa.text("SELECT 1")))
+        known = weakref.ref(transaction)
+        del transaction
+        assert known() is None
+    finally:
+        gc.enable()
+
+
+def test_two_at_once_each_write_into_their_own_transaction(host: Path, tmp_path: Path) -> None:
+    """Hotbay's own SQL goes through one engine: nobody gets the connection of another."""
+    other = make_host(tmp_path / "other.db")
+    with Migrator(host, GRANT).transaction() as mine, Migrator(other, GRANT).transaction() as theirs:
+        mine.trusted(lambda db: db.execute(sa.text("UPDATE hotbay_live SET secret = 'mine'")))
+        theirs.trusted(lambda db: db.execute(sa.text("UPDATE hotbay_live SET secret = 'theirs'")))
+        mine.trusted(lambda db: db.execute(sa.text("UPDATE hotbay_live SET secret = secret || '!'")))
+    assert rows(host, "SELECT secret FROM hotbay_live") == [("mine!",)]
+    assert rows(other, "SELECT secret FROM hotbay_live") == [("theirs",)]
 
 
 def test_an_exception_leaves_the_database_as_it_was(host: Path, migrator: Migrator) -> None:

@@ -223,7 +223,7 @@ class Hotbay:
         await asyncio.to_thread(self.api.prepare)
         patches.remember()
         limit_pools(self.settings.memory_pools)
-        remains.freeze()  # Before the first plugin is loaded.
+        remains.freeze(more=True)  # Before the first plugin is loaded.
         await self.follower.start()
         self.started = True
         if self.settings.stall_seconds:
@@ -265,8 +265,11 @@ class Hotbay:
     async def _follow_catalog(self) -> None:
         """Know the local packages, and those put there later; not before serving, because reading them takes time."""
         while True:
-            if await asyncio.to_thread(self.catalog.refresh):
-                await self.follower.reclaim()
+            try:
+                if await asyncio.to_thread(self.catalog.refresh):
+                    await self.follower.reclaim()
+            except Exception:  # A folder that vanishes while it is read, for example.
+                log.exception("the local packages could not be read; that is tried again")
             await asyncio.sleep(_CATALOG_SECONDS)
 
     async def _write_receipts(self) -> None:
@@ -298,7 +301,10 @@ class Hotbay:
         await self.documents.keep(self._undocumented(), delay=0.0)
         if self.follower.stalls is not None:
             await asyncio.to_thread(self.follower.stalls.stop)
-        await self.follower.stop(unload=not ends_with_server())
+        goes_on = not ends_with_server()
+        await self.follower.stop(unload=goes_on)
+        if goes_on:
+            remains.thaw()
         self.logs.close()
         self.store.close()  # Its pool opens anew when it is asked again.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hotbay.activate import Proof
@@ -12,9 +14,14 @@ from hotbay.candidates import Prepared
 from hotbay.presence import Status, Workers
 from hotbay.serve import Serving
 
+log = logging.getLogger("hotbay.bulletin")
+_AGAIN_SECONDS = 1.0
+
 
 class Bulletin:
     """Publishes for one worker, in threads: files and pipes would make the loop wait.
+
+    What the disk refuses is logged, and said later: a worker that fell silent would be waited for in every operation.
 
     `status` makes the status; `counts`, called on the loop with plugins' ids, answers what makes the counts, off it.
     """
@@ -50,7 +57,8 @@ class Bulletin:
         while True:
             await self._news.wait()
             self._news.clear()
-            await asyncio.to_thread(self.publish, self._status())
+            if not await self._said("its status", self.publish, self._status):
+                self._news.set()
             if not self._news.is_set():
                 self.told.set()
 
@@ -60,7 +68,17 @@ class Bulletin:
             plugins = [await self._asked.get()]
             while not self._asked.empty():
                 plugins.append(self._asked.get_nowait())
-            await asyncio.to_thread(self._publish_meters, self._counts(*plugins))
+            await self._said("what its meters counted", self._publish_meters, partial(self._counts, *plugins))
+
+    async def _said(self, what: str, publish: Callable[[Any], None], make: Callable[[], Any]) -> bool:
+        """False, after a pause, when it failed."""
+        try:
+            await asyncio.to_thread(publish, make())
+        except Exception as error:
+            log.error("%s could not tell %s: %s", self._worker, what, error, exc_info=not isinstance(error, OSError))
+            await asyncio.sleep(_AGAIN_SECONDS)
+            return False
+        return True
 
     def _publish_meters(self, told: Callable[[], dict[str, Any]]) -> None:
         self._workers.write_meters(self._worker, told())

@@ -42,6 +42,7 @@ from hotbay.stalls import Stalls
 from hotbay.store import Changes, Store
 from hotbay.suspects import Suspects
 from hotbay.table import Claim, Table
+from hotbay.tasks import Tasks
 
 log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
@@ -89,7 +90,7 @@ class Follower(Hub):
         self._retired: set[Serving] = set()
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         self._fifo: Fifo | None = None
         self._changes: Changes
         self._booted = time.time()
@@ -132,9 +133,7 @@ class Follower(Hub):
             self._fifo.close()
         self._retired.update(self.dispatcher.table.servings.values())
         self.dispatcher.table = Table({})
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         until = time.monotonic() + _UNLOAD_SECONDS if unload else 0.0
         for serving in list(self._retired):  # What a task was leaving, or had not begun to when it was cancelled.
             self.bus.unregister(serving.plugin)
@@ -158,10 +157,7 @@ class Follower(Hub):
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
         """Run a task that ends with the worker at the latest."""
-        task: asyncio.Task[Any] = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.keep(work, name)
 
     def _pinged(self) -> None:
         words = self._fifo.drain() if self._fifo is not None else set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,11 +40,9 @@ __all__ = [
 class GuardedConnection(sqlite3.Connection):
     """A connection whose authorizer is on from the start. Made by `guarded_connection_factory`."""
 
-    grant: Grant
-    mode: Mode = "run"
-
-    def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
-        migrate = self.mode == "migrate"
+    def __init__(self, database: Any, *args: Any, grant: Grant, mode: Mode = "run", **kwargs: Any) -> None:
+        self.grant, self.mode = grant, mode
+        migrate = mode == "migrate"
         # A cached statement isn't compiled and checked again: cache none where the guard is ever lifted.
         super().__init__(database, *args, **{**kwargs, **({"cached_statements": 0} if migrate else {})})
         self.isolation_level = None
@@ -103,6 +101,15 @@ class GuardedConnection(sqlite3.Connection):
         elif not self.ignore_rollback:
             raise Denial(self.grant.plugin, "control the transaction by", "ROLLBACK", "").error()
 
+    def close(self) -> None:
+        """Close; in a migration nothing happens: whoever closes what he was given ends his own use of it only."""
+        if self.mode == "run":
+            super().close()
+
+    def end(self) -> None:
+        """Close, whatever it was made for; safe to repeat."""
+        super().close()
+
     def set_authorizer(self, *_: Any, **__: Any) -> None:
         """Refused: the guard stays on."""
         raise Denial(self.grant.plugin, "change the guard of its connection", "", "").error()
@@ -124,12 +131,12 @@ class GuardedConnection(sqlite3.Connection):
         raise Denial(self.grant.plugin, "open blobs by row", "", "").error()
 
 
-def guarded_connection_factory(grant: Grant, mode: Mode = "run") -> type[GuardedConnection]:
-    """A `sqlite3.Connection` class (for `sqlite3.connect(factory=…)`) that is confined to `grant`.
+def guarded_connection_factory(grant: Grant, mode: Mode = "run") -> Callable[..., GuardedConnection]:
+    """What makes connections (for `sqlite3.connect(factory=…)`) that are confined to `grant`.
 
     `run` allows rows, `migrate` the DDL of own tables too, in a transaction that only Hotbay begins and ends.
     """
-    return type("GuardedConnection", (GuardedConnection,), {"grant": grant, "mode": mode})
+    return partial(GuardedConnection, grant=grant, mode=mode)
 
 
 def plugin_engine(url_or_path: str | Path, grant: Grant, *, mode: Mode = "run", busy_timeout_s: float = 5) -> Engine:

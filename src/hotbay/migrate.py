@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, Pool, StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 from hotbay.additive import not_additive
@@ -35,6 +36,8 @@ from hotbay.trespass import inspect_owned, orphans
 from hotbay.waiting import begin_writing
 
 Result = TypeVar("Result")
+# The SQLite connection of the transaction for which an engine is about to connect.
+_lent: ContextVar[GuardedConnection] = ContextVar("hotbay_migration")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Transaction:
         with raw.lifted():
             self._baseline = self._start = read_catalogue(raw)
             self._orphans = orphans(raw, self._baseline, grant)
-        self._engine: Engine | None = None
+        self._engine: Engine | None = None  # For the plugin's code: it may listen to it, and it knows its tables.
         self._undo: dict[int, tuple[str, ...] | None] = {}
         self._written: set[tuple[str, str]] = set()
 
@@ -154,7 +157,10 @@ class Transaction:
         Commit, rollback and close of the session end its own savepoint only; what is pending when `work`
         returns is kept. Raises MigrationFailed when `work` raises anything that is not a HotbayError.
         """
-        with self._connection() as connection:
+        if self._engine is None:
+            raw = self.raw
+            self._engine = _make_engine(lambda: raw, StaticPool)
+        with self._connection(self._engine) as connection:
             session = Session(bind=connection, join_transaction_mode="create_savepoint")
             try:
                 result = work(session)
@@ -174,7 +180,7 @@ class Transaction:
         """Call `work` (Hotbay's own SQL: live row, journal, ledger) unguarded, in this transaction."""
         self._still_open()
         before = self.catalogue()
-        with self.raw.lifted(), self._connection() as connection:
+        with self.raw.lifted(), self._connection(_own_engine()) as connection:
             result = work(connection)
         self._still_open()
         after = self.catalogue()
@@ -237,15 +243,14 @@ class Transaction:
             )
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, engine: Engine) -> Iterator[Connection]:
         """An SQLAlchemy connection on the same SQLite connection, whose end leaves the transaction open."""
         with self._ending():
-            if self._engine is None:
-                self._engine = create_engine(
-                    "sqlite://", creator=lambda: self.raw, poolclass=StaticPool, pool_reset_on_return=None
-                )
-                explain_denials(self._engine)
-            connection = self._engine.connect()
+            token = _lent.set(self.raw)
+            try:
+                connection = engine.connect()
+            finally:
+                _lent.reset(token)
             connection.begin()
         try:
             yield connection
@@ -260,6 +265,22 @@ class Transaction:
             yield
         finally:
             self.raw.ignore_rollback = False
+
+
+def _make_engine(creator: Callable[[], GuardedConnection], pool: type[Pool]) -> Engine:
+    engine = create_engine("sqlite://", creator=creator, poolclass=pool, pool_reset_on_return=None)
+    explain_denials(engine)
+    return engine
+
+
+@cache
+def _own_engine() -> Engine:
+    """For Hotbay's own SQL, in the transaction that is `_lent`.
+
+    One for all: making one and compiling the same statements anew for each transaction takes longer than they do, and
+    leaves some hundred objects in cycles.
+    """
+    return _make_engine(_lent.get, NullPool)
 
 
 def _generic(migration: Migration, undo: Sequence[str] | None) -> list[Statement]:
@@ -309,19 +330,19 @@ class Migrator:
                 raise refused from error
             raise
         finally:
-            raw.close()
+            raw.end()
 
     def _open(self) -> GuardedConnection:
-        factory = guarded_connection_factory(self.grant, "migrate")
+        make = guarded_connection_factory(self.grant, "migrate")
         try:
-            raw = sqlite3.connect(self.database, timeout=self.busy_timeout_s, factory=factory, check_same_thread=False)
+            raw = make(self.database, timeout=self.busy_timeout_s, check_same_thread=False)
         except sqlite3.Error as error:
             raise MigrationFailed(f"can't open {self.database}: {error}") from error
         try:
             with raw.lifted():
                 begin_writing(raw, partial(raw.execute, "BEGIN IMMEDIATE"), self.busy_timeout_s)
         except sqlite3.OperationalError as error:
-            raw.close()
+            raw.end()
             raise MigrationFailed(
                 f"the database is busy: {error} for {self.busy_timeout_s:g} s",
                 mend="try again when the long write of the host or another plugin has ended",

@@ -72,30 +72,6 @@ class Rules:
             set()
         )  # Tables whose rows a statement may change; of UPDATEs the column too.
         self._alive = alive
-        self._asks: dict[int, Callable[[str, str, str | None], Answer]] = {
-            sqlite3.SQLITE_SELECT: self._yes,
-            sqlite3.SQLITE_RECURSIVE: self._yes,
-            sqlite3.SQLITE_SAVEPOINT: self._yes,
-            sqlite3.SQLITE_READ: self._read,
-            sqlite3.SQLITE_INSERT: self._write,
-            sqlite3.SQLITE_DELETE: self._delete,
-            sqlite3.SQLITE_UPDATE: self._update,
-            sqlite3.SQLITE_FUNCTION: self._function,
-            sqlite3.SQLITE_PRAGMA: self._pragma,
-            sqlite3.SQLITE_TRANSACTION: self._transaction,
-            sqlite3.SQLITE_CREATE_TABLE: self._create_table,
-            sqlite3.SQLITE_CREATE_VIEW: self._create_view,
-            sqlite3.SQLITE_CREATE_VTABLE: self._create_virtual,
-            sqlite3.SQLITE_CREATE_INDEX: self._create_index,
-            sqlite3.SQLITE_CREATE_TRIGGER: self._create_trigger,
-            sqlite3.SQLITE_DROP_TABLE: self._drop,
-            sqlite3.SQLITE_DROP_VIEW: self._drop,
-            sqlite3.SQLITE_DROP_VTABLE: self._drop,
-            sqlite3.SQLITE_DROP_INDEX: self._drop_part,
-            sqlite3.SQLITE_DROP_TRIGGER: self._drop_part,
-            sqlite3.SQLITE_ALTER_TABLE: self._alter,
-            sqlite3.SQLITE_REINDEX: self._reindex,
-        }
 
     def __call__(self, action: int, one: str | None, two: str | None, base: str | None, _inner: str | None) -> int:
         # `_inner` (the view or trigger at work) is never believed: a CTE may bear a granted view's name.
@@ -113,7 +89,7 @@ class Rules:
     def _ask(self, action: int, one: str, two: str, base: str | None) -> Answer:
         if self.mode == "migrate" and not self._alive():
             return "go on after the migration's transaction has ended", ""
-        ask = self._asks.get(action)
+        ask = _ASKS.get(action)
         if ask is None:
             return REFUSED.get(action, "do this"), one
         if action == sqlite3.SQLITE_ALTER_TABLE:
@@ -124,7 +100,7 @@ class Rules:
             return None
         if base not in (None, "main") and not (base == "temp" and looking):
             return "use another database than main:", base
-        return ask(one, two, base)
+        return ask(self, one, two, base)
 
     @property
     def migrating(self) -> bool:
@@ -232,6 +208,31 @@ class Rules:
         return None if self.migrating and owned else ("rebuild index", index)
 
 
+# What a question is judged by. Not bound to the connection's rules: each would be in cycles with itself.
+_ASKS: dict[int, Callable[[Rules, str, str, str | None], Answer]] = {
+    sqlite3.SQLITE_SELECT: Rules._yes,
+    sqlite3.SQLITE_RECURSIVE: Rules._yes,
+    sqlite3.SQLITE_SAVEPOINT: Rules._yes,
+    sqlite3.SQLITE_READ: Rules._read,
+    sqlite3.SQLITE_INSERT: Rules._write,
+    sqlite3.SQLITE_DELETE: Rules._delete,
+    sqlite3.SQLITE_UPDATE: Rules._update,
+    sqlite3.SQLITE_FUNCTION: Rules._function,
+    sqlite3.SQLITE_PRAGMA: Rules._pragma,
+    sqlite3.SQLITE_TRANSACTION: Rules._transaction,
+    sqlite3.SQLITE_CREATE_TABLE: Rules._create_table,
+    sqlite3.SQLITE_CREATE_VIEW: Rules._create_view,
+    sqlite3.SQLITE_CREATE_VTABLE: Rules._create_virtual,
+    sqlite3.SQLITE_CREATE_INDEX: Rules._create_index,
+    sqlite3.SQLITE_CREATE_TRIGGER: Rules._create_trigger,
+    sqlite3.SQLITE_DROP_TABLE: Rules._drop,
+    sqlite3.SQLITE_DROP_VIEW: Rules._drop,
+    sqlite3.SQLITE_DROP_VTABLE: Rules._drop,
+    sqlite3.SQLITE_DROP_INDEX: Rules._drop_part,
+    sqlite3.SQLITE_DROP_TRIGGER: Rules._drop_part,
+    sqlite3.SQLITE_ALTER_TABLE: Rules._alter,
+    sqlite3.SQLITE_REINDEX: Rules._reindex,
+}
 WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 ACTIONS = {
     sqlite3.SQLITE_READ: "SELECT",

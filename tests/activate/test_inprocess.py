@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Table, create_engine
 
 from hotbay.activate import Image, Limits, loader
-from hotbay.activate.context import PluginContext
+from hotbay.activate.context import PluginContext, no_engine
 from hotbay.activate.inprocess import InProcess, InProcessGeneration, job_name
 from hotbay.errors import ActivationFailed
 from hotbay.frameworks import FrameworkHost
@@ -27,9 +29,16 @@ Create = Callable[..., InProcessGeneration]
 def create(tmp_path: Path) -> Create:
     """Makes generations of `shop` of a backend's files."""
 
-    def make(stored: Any = None, start: float = 20.0, health: float = 20.0, files: Any = None, **manifest: Any) -> Any:
+    def make(
+        stored: Any = None,
+        start: float = 20.0,
+        health: float = 20.0,
+        files: Any = None,
+        engine: Any = no_engine,
+        **manifest: Any,
+    ) -> Any:
         def given(img: Image, number: int) -> PluginContext:
-            return context(tmp_path, plugin=img.version.plugin, number=number, settings=stored or {})
+            return context(tmp_path, plugin=img.version.plugin, number=number, settings=stored or {}, engine=engine)
 
         runtime = InProcess(FrameworkHost(None), given, "/api/v1", Limits(start, health))
         number = len(list(tmp_path.iterdir()))
@@ -388,3 +397,45 @@ async def test_unloading_takes_the_plugins_mappings_apart_and_leaves_the_hosts_a
     assert await end(generation) == ()
     assert list(registry.mappers) == []
     assert look(User).local_table.name == "users"
+
+
+async def test_young_collections_find_also_what_was_asked_of_the_database(create: Create, tmp_path: Path) -> None:
+    """A statement is in cycles with the tables, and leads from the engine's cache only."""
+    text = """
+        from sqlalchemy import func, select
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+        class Base(DeclarativeBase): ...
+
+        class Note(Base):
+            __tablename__ = "young_notes"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        def start(context):
+            Base.metadata.create_all(context.database.engine)
+
+        def health(context):
+            with context.database.session() as session:
+                session.execute(select(func.count()).select_from(select(Note).limit(1).subquery()))
+    """
+    url = f"sqlite:///{tmp_path / 'notes.db'}"
+    generation = await run(create(files={"plugin.py": text}, engine=lambda: create_engine(url)))
+    assert _tables("young_notes")
+    gc.collect()  # All that lives is old now: a young collection finds only what it is shown.
+    full: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        full.extend([info["generation"]] * (phase == "start" and info["generation"] == 2))
+
+    gc.callbacks.append(note)
+    try:
+        assert await end(generation) == ()
+        assert full == []
+        assert _tables("young_notes") == []
+    finally:
+        gc.callbacks.remove(note)
+
+
+def _tables(name: str) -> list[str]:
+    """The tables of that name that the collector knows, garbage too; as text, so that none is held."""
+    return [str(thing.name) for thing in gc.get_objects() if type(thing) is Table and vars(thing).get("name") == name]

@@ -27,10 +27,13 @@ class Node:
 @pytest.fixture(autouse=True)
 def by_hand() -> Iterator[None]:
     """A host that has started, and no collection of its own accord: what dies, dies of what the test does."""
+    gc.unfreeze()  # What other tests had frozen.
+    hosts = remains._frozen.hosts
     remains.freeze()
     gc.disable()
     yield
     gc.enable()
+    remains._frozen = remains._Frozen(hosts)
 
 
 def old(thing: Any) -> Any:
@@ -71,6 +74,38 @@ def test_a_second_freeze_adds_what_came_and_drops_what_went() -> None:
     remains.freeze()
     assert len(remains._host) < before - 900
     assert remains._of_host(first)
+
+
+def test_what_the_host_made_since_is_frozen_once_before_the_first_plugin() -> None:
+    remains.freeze(more=True)
+    many = [Node() for _ in range(1000)]
+    before = gc.get_freeze_count()
+    remains.freeze_more()
+    assert gc.get_freeze_count() >= before + 1000
+    more = [Node() for _ in range(1000)]
+    remains.freeze_more()
+    assert gc.get_freeze_count() < before + 2000, "this may be a plugin's"
+    assert not remains._of_host(many[0]), "the walk enters it, and makes it young again"
+    assert len(more) == 1000
+
+
+def test_no_more_is_frozen_where_no_host_runs() -> None:
+    before = gc.get_freeze_count()
+    remains.freeze_more()
+    assert gc.get_freeze_count() == before
+
+
+def test_with_the_last_host_the_collector_sees_all_again() -> None:
+    remains._frozen = remains._Frozen()
+    remains.freeze(more=True)
+    remains.freeze(more=True)
+    remains.thaw()
+    assert gc.get_freeze_count() > 0
+    assert remains._host
+    remains.thaw()
+    assert (gc.get_freeze_count(), remains._host) == (0, {})
+    remains.freeze_more()
+    assert gc.get_freeze_count() == 0
 
 
 def test_what_took_the_place_of_the_hosts_is_not_the_hosts() -> None:

@@ -76,13 +76,23 @@ class ConfinedDatabase:
         with Session(self.engine) as session, session.begin():
             yield session
 
-    def dispose(self) -> None:
-        """Close all connections; safe to repeat."""
+    def dispose(self) -> list[Any]:
+        """Close all connections; safe to repeat. Answers what only the collector can free: the engine, and the
+        statements that it knew, which are in cycles with the plugin's tables."""
         with self._making:
             engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.dispose()
-            engine.clear_compiled_cache()  # Its keys hold the plugin's tables and models.
+        if engine is None:
+            return []
+        engine.dispose()
+        known = _statements(engine)
+        engine.clear_compiled_cache()  # Its keys hold the plugin's tables and models.
+        return [engine, known]
+
+
+def _statements(engine: Engine) -> dict[Any, Any]:
+    """What is in the cache of an engine; copied at once, as a request that outlived its deadline may still write."""
+    data = getattr(getattr(engine, "_compiled_cache", None), "_data", None)
+    return data.copy() if isinstance(data, dict) else {}
 
 
 class PluginContext:
@@ -98,6 +108,7 @@ class PluginContext:
         self._database = ConfinedDatabase(resources.engine)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._undo: list[Callable[[], Any]] = []
+        self._left: list[Any] = []
         self._closing = asyncio.Event()
 
     @property
@@ -199,7 +210,12 @@ class PluginContext:
                 await call(undo)
             except Exception:
                 self.log.exception("undo %r failed", undo)
-        await asyncio.to_thread(self._database.dispose)
+        self._left += await asyncio.to_thread(self._database.dispose)
+
+    def take_left(self) -> list[Any]:
+        """What `release` let go of and only the collector can free; once."""
+        left, self._left = self._left, []
+        return left
 
 
 def no_engine() -> Engine:

@@ -15,7 +15,7 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel
 
-from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, loader
+from hotbay.activate import App, Host, Image, Limits, Mounted, Proof, loader, remains
 from hotbay.activate.bus import call
 from hotbay.activate.capabilities import Capabilities, discover
 from hotbay.activate.context import PluginContext
@@ -80,6 +80,7 @@ class InProcessGeneration:
 
         Without `settings` the stored ones are neither read nor validated: to mend them takes the model only.
         """
+        remains.freeze_more()
         if settings and self.context is not None:
             self.context.read_settings()
         sdk.bind(self.private, self.context)
@@ -243,7 +244,8 @@ class InProcessGeneration:
         """Take back what it left in the process, drop every reference, collect, and look who is still alive."""
         self._close_window()
         modules = loader.modules(self.private)
-        watched, left = watch(modules), Left(list(modules.values()), [self.app, self._mounted, self.capabilities])
+        others = [self.app, self._mounted, self.capabilities, *(self.context.take_left() if self.context else ())]
+        watched, left = watch(modules), Left(list(modules.values()), others)
         owner = Owner(self.plugin, self.private, self._image.folder, modules)
         loop = asyncio.get_running_loop()
         undone = [*undo_signals(owner, loop), *await end(owner)]

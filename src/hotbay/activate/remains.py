@@ -20,11 +20,13 @@ import ctypes
 import gc
 import operator
 import sys
+import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, cycle
 from types import ModuleType
 from typing import Any
@@ -37,19 +39,59 @@ _SLICE = 200
 _HUBS = (ModuleType, type)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or as if by one.
 _host: dict[int, weakref.ref[Any]] = {}
+_freezing = threading.Lock()
 
 
-def freeze() -> None:
+@dataclass
+class _Frozen:
+    """How many hosts run that called `freeze`, and whether `freeze_more` has something to do."""
+
+    hosts: int = 0
+    more: bool = False
+
+
+_frozen = _Frozen()
+
+
+def freeze(*, more: bool = False) -> None:
     """Collect, and take what lives from the collector's sight: it is the host's and costs no collection any more.
 
-    Called before the first plugin is loaded, because a generation that is frozen would be kept for ever. More calls add
-    what came since.
+    Called when a host starts, before the first plugin is loaded, because a generation that is frozen would be kept for
+    ever; once more adds what came since. `thaw` undoes it. `more` lets `freeze_more` follow.
     """
     gc.collect()
     for place in [place for place, known in _host.items() if known() is None]:
         del _host[place]
     _host.update((id(thing), weakref.ref(thing)) for thing in gc.get_objects() if _leads_astray(type(thing)))
-    gc.freeze()
+    with _freezing:
+        gc.freeze()
+        _frozen.hosts += 1
+        _frozen.more = more
+
+
+def freeze_more() -> None:
+    """The same for what the host made since `freeze`, without knowing it for the host's; to be called before a plugin
+    is loaded. Does it once, and only where `freeze` said so: later there are plugins.
+
+    It made some thousands of objects meanwhile (what it imports at the first request, the statements that it asked),
+    and a full collection would visit them between any two operations. `freeze` itself is not for a server at work: it
+    holds what it goes through.
+    """
+    with _freezing:
+        if _frozen.more:
+            _frozen.more = False
+            gc.collect()
+            gc.freeze()
+
+
+def thaw() -> None:
+    """A host has stopped, and the process goes on: with the last one the collector sees all again."""
+    with _freezing:
+        _frozen.hosts -= 1
+        _frozen.more = False
+        if _frozen.hosts == 0:
+            _host.clear()
+            gc.unfreeze()
 
 
 def _leads_astray(kind: type) -> bool:
