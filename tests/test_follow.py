@@ -254,6 +254,25 @@ async def test_a_worker_that_starts_later_finds_what_is_there_and_loads_at_first
     assert names() == set()
 
 
+async def test_a_pass_that_failed_is_made_again_though_nothing_wakes_it(
+    engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "_BACKSTOP_SECONDS", 0.05)
+    store, failures = worker.follower.store, iter([OSError("the disk is full")] * 2)
+    real = store.all_candidates
+
+    def read() -> Any:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return real()
+
+    monkeypatch.setattr(store, "all_candidates", read)
+    engine.host.applier.beacon.bump()
+    worker.follower.workers.signal()
+    await until(lambda: worker.follower.status().attended == worker.follower.beacon.value, "nothing was missed")
+    assert [str(item.exc_info[1]) for item in caplog.records if item.exc_info] == ["the disk is full"] * 2
+
+
 async def test_a_worker_that_starts_in_the_middle_takes_part(engine: Engine, worker: Worker) -> None:
     await engine.install()
     hanging = """

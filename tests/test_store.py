@@ -271,6 +271,27 @@ def test_changes_of_others_are_noticed_and_nothing_else(registry: Store) -> None
         changes.close()
 
 
+def test_what_can_not_be_told_may_be_a_change(tmp_path: Path) -> None:
+    """Who follows the rows would fail at the question, and never ask again."""
+    registry = Store(tmp_path / "locked.db")
+    registry.close()
+    changes, other = store.Changes(registry.path), sqlite3.connect(registry.path, isolation_level=None)
+    try:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert changes.any()
+        assert changes.any()
+        other.execute("COMMIT")
+        other.close()
+        assert changes.any()
+        assert not changes.any()
+    finally:
+        other.close()
+        changes.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        changes.any()
+
+
 def test_a_held_cursor_of_its_settings_does_not_keep_a_connection_from_being_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,7 +170,7 @@ class Follower(Hub):
             self._wake.set()
 
     async def _follow(self) -> None:
-        rolled = time.monotonic()
+        rolled, due = time.monotonic(), False
         while not self._stopping:
             # Between two operations it is calm for a moment only, and nothing wakes us in it.
             pause = CALM_SECONDS / 2 if collector.is_off else _BACKSTOP_SECONDS
@@ -181,11 +181,12 @@ class Follower(Hub):
             if time.monotonic() - rolled > _SLOT_SECONDS:
                 self.meters.roll()
                 rolled = time.monotonic()
-            if not self._wake.is_set() and not self._changes.any():
-                continue
-            self._wake.clear()
             try:
-                await self._pass()
+                if due or self._wake.is_set() or self._changes.any():
+                    self._wake.clear()
+                    due = True  # Until it has succeeded: nothing may wake us for it again.
+                    await self._pass()
+                    due = False
             except Exception:
                 log.exception("a pass over the registry failed; the next one tries again")
 
