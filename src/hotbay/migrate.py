@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, Pool, StaticPool, create_engine
 from sqlalchemy.orm import Session
@@ -333,9 +333,12 @@ class Migrator:
             raw.end()
 
     def _open(self) -> GuardedConnection:
-        make = guarded_connection_factory(self.grant, "migrate")
+        # A class by its annotation; SQLite's module calls whatever it is given.
+        factory: Any = guarded_connection_factory(self.grant, "migrate")
         try:
-            raw = make(self.database, timeout=self.busy_timeout_s, check_same_thread=False)
+            raw: GuardedConnection = sqlite3.connect(
+                self.database, timeout=self.busy_timeout_s, factory=factory, check_same_thread=False
+            )
         except sqlite3.Error as error:
             raise MigrationFailed(f"can't open {self.database}: {error}") from error
         try:
