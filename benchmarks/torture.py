@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from harness import arguments, report, say, sized, use_tests
@@ -30,6 +31,7 @@ use_tests("torture")
 from campaign import Campaign, Size  # noqa: E402
 from lab import Tally  # noqa: E402
 
+_TELL = 250
 FULL, QUICK, TINY = Size(None, 500, 3), Size(2, 40, 1), Size(1, 4, 1, operations=3)
 
 
@@ -59,6 +61,12 @@ def size(given: argparse.Namespace) -> Size:
     return replace(usual, each=each, chance=usual.chance if given.random is None else given.random)
 
 
+def progress(trials: int, began: float, done: int) -> None:
+    """Say how far it is, now and then."""
+    if done % _TELL == 0:
+        say(f"{done} of {trials} trials, {(time.monotonic() - began) / 60:.0f} min")
+
+
 def main() -> int:
     """Run the trials; the exit code says whether all went well."""
     given = options()
@@ -66,7 +74,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hotbay-torture-", dir=given.folder) as folder:
         campaign = Campaign(Path(folder), size=size(given), seed=given.seed, only=given.only)
         say(f"{len(campaign.trials)} trials, {campaign.points} fault points, seed {given.seed}")
-        found = campaign.run(given.jobs, given.minutes * 60)
+        found = campaign.run(given.jobs, given.minutes * 60, partial(progress, len(campaign.trials), began))
     whole = Tally()
     for tally in found.values():
         whole.add(tally)

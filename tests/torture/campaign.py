@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import random
+import select
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,8 +87,13 @@ class Campaign:
             return Trial(who, name, delay=delay / 2, cut=self.random.choice(self._cuts[name]))
         return Trial(ACTOR if who == RECOVERY else who, name, delay=delay)
 
-    def run(self, jobs: int, seconds: float = math.inf) -> dict[str, Tally]:
-        """The trials, `jobs` at a time, that begin within so many seconds; what they came to, by who was killed."""
+    def run(
+        self, jobs: int, seconds: float = math.inf, tell: Callable[[int], None] = lambda done: None
+    ) -> dict[str, Tally]:
+        """The trials, `jobs` at a time, that begin within so many seconds; what they came to, by who was killed.
+
+        `tell` hears after each how many were made.
+        """
         reading, writing = os.pipe()
         feeder = Child(lambda child: self._feed(writing), self.lab.root / "feeder.log")
         os.close(writing)
@@ -98,9 +104,9 @@ class Campaign:
         ]
         os.close(reading)
         tallies: dict[str, Tally] = {}
-        for runner in runners:
-            while (told := runner.hear()) is not None:
-                tallies.setdefault(told[0], Tally()).add(told[1])
+        for done, (who, tally) in enumerate(_heard(runners), 1):
+            tallies.setdefault(who, Tally()).add(tally)
+            tell(done)
         failed = [i for i, runner in enumerate(runners) if runner.end()]
         feeder.end()
         if failed:
@@ -114,15 +120,24 @@ class Campaign:
 
     def _run(self, child: Child, pipe: int, deadline: float) -> None:
         """One runner: it takes the next trial when it has ended one."""
-        tallies: dict[str, Tally] = {}
         while time.monotonic() < deadline and (number := os.read(pipe, 4)):
             trial = self.trials[int.from_bytes(number, "big")]
             tally = self.lab.run(trial)
-            tallies.setdefault(trial.who if trial.point else "by_chance", Tally()).add(tally)
             for text in tally.torn:
                 print(text, file=sys.stderr, flush=True)
-        for told in tallies.items():
-            child.say(told)
+            child.say((trial.who if trial.point else "by_chance", tally))
+
+
+def _heard(runners: Sequence[Child]) -> Iterator[tuple[str, Tally]]:
+    """What they say, as it comes, until all have ended."""
+    left = {runner.incoming: runner for runner in runners}
+    while left:
+        for end in select.select(list(left), [], [])[0]:
+            told = left[end].hear()
+            if told is None:
+                del left[end]
+            else:
+                yield told
 
 
 def apart(points: list[str]) -> list[str]:
