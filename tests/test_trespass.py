@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,13 @@ def inspect(path: Path, script: str) -> list[Problem]:
     make_host(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
-    with closing(sqlite3.connect(path, factory=guarded_connection_factory(GRANT, "migrate"))) as raw:
+    raw: Any = sqlite3.connect(path, factory=guarded_connection_factory(GRANT, "migrate"))
+    try:
         with raw.lifted():
             catalogue = read_catalogue(raw)
         return inspect_owned(raw, catalogue, GRANT)
+    finally:
+        raw.end()
 
 
 def test_a_clean_plugin_has_no_problems(tmp_path: Path) -> None:

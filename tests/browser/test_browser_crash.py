@@ -79,6 +79,7 @@ def test_a_plugin_that_breaks_everywhere(site: Site, admin: Visitor, guest: Visi
     expect(page.get_by_role("button", name="Break it")).to_be_visible()
     page.get_by_role("button", name="Break it").click()
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search or jump to")).to_be_focused()
     page.keyboard.type("worst")
     page.keyboard.press("Enter")
     expect(page.get_by_text("The worst command failed")).to_be_visible()

@@ -41,6 +41,7 @@ def test_a_plugin_is_installed_by_the_keyboard(admin: Visitor) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search or jump to")).to_be_focused()
     page.keyboard.type("marketplace")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="Marketplace")).to_be_visible()

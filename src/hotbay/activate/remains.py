@@ -87,8 +87,8 @@ def freeze_more() -> None:
 def thaw() -> None:
     """A host has stopped, and the process goes on: with the last one the collector sees all again."""
     with _freezing:
-        _frozen.hosts -= 1
         _frozen.more = False
+        _frozen.hosts = max(0, _frozen.hosts - 1)
         if _frozen.hosts == 0:
             _host.clear()
             gc.unfreeze()
