@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import NoMatchFound, Route
 
 from hotbay import Hotbay, asgi
+from hotbay.activate import remains
 from hotbay.errors import InvalidConfig
 from hotbay.model import Kind
 from hotbay.package import pack
@@ -255,6 +256,15 @@ async def test_a_look_at_the_packages_that_fails_is_not_the_last(
         folder = package(tmp_path / "offered", "mail", backend={"routes": ["/api/v1/mail/*"]})
         pack(folder, tmp_path / "home" / "modules")
         await until(lambda: site.hotbay.follower.dispatcher.table.claimed("/api/v1/mail/inbox"), "the package is read")
+
+
+async def test_what_a_host_froze_is_seen_again_when_it_has_stopped(open_site: Open) -> None:
+    hosts = remains._frozen.hosts
+    async with open_site(shop_host()) as site:
+        assert (remains._frozen.hosts, remains._frozen.more) == (hosts + 1, True)
+        await site.install()
+        assert not remains._frozen.more, "from its first plugin on nothing more is frozen"
+    assert remains._frozen.hosts == hosts
 
 
 async def test_below_a_root_path(open_site: Open) -> None:

@@ -139,7 +139,7 @@ def guarded_connection_factory(grant: Grant, mode: Mode = "run") -> Callable[...
     return partial(GuardedConnection, grant=grant, mode=mode)
 
 
-def plugin_engine(url_or_path: str | Path, grant: Grant, *, mode: Mode = "run", busy_timeout_s: float = 5) -> Engine:
+def plugin_engine(url_or_path: str | Path, grant: Grant, *, busy_timeout_s: float = 5) -> Engine:
     """An SQLAlchemy engine on the SQLite file, confined to `grant`; dispose of it when the plugin stops.
 
     Transactions begin as writers (BEGIN IMMEDIATE), waiting up to `busy_timeout_s` seconds; those with the
@@ -147,7 +147,7 @@ def plugin_engine(url_or_path: str | Path, grant: Grant, *, mode: Mode = "run", 
     InvalidConfig when the URL is not one of an SQLite file.
     """
     path = database_path(url_or_path)
-    arguments = {"factory": guarded_connection_factory(grant, mode), "timeout": busy_timeout_s}
+    arguments = {"factory": guarded_connection_factory(grant), "timeout": busy_timeout_s}
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments)
 
     @event.listens_for(engine, "begin")
