@@ -7,8 +7,8 @@ then), over all operations; `stall_p50_ms` the median of the operations' longest
 operations, before and after: how much the machine itself stalls whatever runs on it; `baseline_busy` while a process
 that has nothing to do with the host computes, as the other worker does during an operation. `cpu_ms` is how much CPU
 time the process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by
-another thread that held the interpreter. `stolen_ms` is what a hypervisor took of both processors in that tenth of a
-second (in steps of 10 ms), of which the guest may count a part as `cpu_ms`.
+another thread that held the interpreter. `stolen_ms` is what a hypervisor took of both processors meanwhile (in steps
+of 10 ms), of which the guest may count a part as `cpu_ms`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from harness import (
     temporary,
 )
 from operate import Operator, add_via, operator
-from stall_record import RECORD
+from stall_record import Late, Steal, read
 
 PLUGIN = "ai_chatbot"
 ROUND = (
@@ -53,18 +53,6 @@ AFTER = 0.5
 
 
 @dataclass(frozen=True)
-class Late:
-    """One late beat. Seconds; `at` is when it came."""
-
-    pid: int
-    at: float
-    late: float
-    loop_cpu: float
-    cpu: float
-    stolen: float
-
-
-@dataclass(frozen=True)
 class Phase:
     """A time in which something was done, or nothing."""
 
@@ -73,26 +61,20 @@ class Phase:
     ended: float
 
 
-def read(log: Path) -> list[Late]:
-    """What the heartbeats wrote."""
-    data = log.read_bytes() if log.exists() else b""
-    return [Late(*RECORD.unpack_from(data, place)) for place in range(0, len(data) - RECORD.size + 1, RECORD.size)]
-
-
 def longest(found: Sequence[Late], phase: Phase) -> Late:
     """The longest stall that overlaps a phase."""
-    nothing = Late(0, phase.ended, 0.0, 0.0, 0.0, 0.0)
+    nothing = Late(0, phase.ended, 0.0, 0.0, 0.0)
     mine = [item for item in found if item.at - item.late <= phase.ended and item.at >= phase.began]
     return max(mine, key=lambda item: item.late, default=nothing)
 
 
-def told(item: Late) -> dict[str, float]:
+def told(item: Late, steal: Steal) -> dict[str, float]:
     """A stall, for the answer."""
     return {
         "ms": milliseconds(item.late),
         "loop_cpu_ms": milliseconds(item.loop_cpu),
         "cpu_ms": milliseconds(item.cpu),
-        "stolen_ms": milliseconds(item.stolen),
+        "stolen_ms": milliseconds(steal.between(item.at - item.late, item.at)),
     }
 
 
@@ -126,7 +108,7 @@ def rest_beside_work(seconds: float) -> Phase:
 
 
 def summary(
-    found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase], beside: Sequence[Phase]
+    found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase], beside: Sequence[Phase], steal: Steal
 ) -> dict[str, Any]:
     """The answer."""
     worst = {phase: longest(found, phase) for phase in phases}
@@ -134,30 +116,30 @@ def summary(
     lates = [item.late for item in worst.values()]
     return {
         "max_stall_ms": milliseconds(top.late),
-        "max_stall": told(top),
+        "max_stall": told(top, steal),
         "stall_p50_ms": milliseconds(percentile(lates, 50)),
         "stall_p95_ms": milliseconds(percentile(lates, 95)),
         "max_cpu_in_a_stall_ms": milliseconds(max(item.cpu for item in worst.values())),
         "operations": len(phases),
-        "by_operation": {kind: _by_kind(kind, worst) for kind in dict(ROUND)},
+        "by_operation": {kind: _by_kind(kind, worst, steal) for kind in dict(ROUND)},
         "seconds": round(sum(phase.ended - phase.began for phase in phases), 1),
-        "baseline": _baseline(found, idle),
-        "baseline_busy": _baseline(found, beside),
+        "baseline": _baseline(found, idle, steal),
+        "baseline_busy": _baseline(found, beside, steal),
     }
 
 
-def _by_kind(kind: str, worst: dict[Phase, Late]) -> dict[str, Any]:
+def _by_kind(kind: str, worst: dict[Phase, Late], steal: Steal) -> dict[str, Any]:
     mine = [item for phase, item in worst.items() if phase.name == kind]
     lates = [item.late for item in mine]
     return {
         "count": len(mine),
         "p50_ms": milliseconds(percentile(lates, 50)),
         "max_ms": milliseconds(max(lates)),
-        "max": told(max(mine, key=lambda item: item.late)),
+        "max": told(max(mine, key=lambda item: item.late), steal),
     }
 
 
-def _baseline(found: Sequence[Late], idle: Sequence[Phase]) -> dict[str, Any]:
+def _baseline(found: Sequence[Late], idle: Sequence[Phase], steal: Steal) -> dict[str, Any]:
     """Judged in pieces of one second, as an operation is about that long."""
     pieces = [
         Phase("second", phase.began + number, phase.began + number + 1)
@@ -168,7 +150,7 @@ def _baseline(found: Sequence[Late], idle: Sequence[Phase]) -> dict[str, Any]:
     top = max(worst, key=lambda item: item.late)
     return {
         "max_stall_ms": milliseconds(top.late),
-        "max_stall": told(top),
+        "max_stall": told(top, steal),
         "stall_p50_ms": milliseconds(percentile([item.late for item in worst], 50)),
         "seconds": round(sum(phase.ended - phase.began for phase in idle), 1),
     }
@@ -179,15 +161,16 @@ def run(server: Server, log: Path, act: Operator, options: argparse.Namespace) -
     warm = operate(act, 1) if not options.tiny else []
     rounds = options.rounds or sized(options, 20, 2, 1)
     pause = sized(options, 30.0, 4.0, 1.0)
-    idle = [rest(pause)]
-    phases = operate(act, rounds, sized(options, AFTER, AFTER, 0.05))
-    idle.append(rest(pause))
-    beside = [rest_beside_work(pause)]
+    with Steal() as steal:
+        idle = [rest(pause)]
+        phases = operate(act, rounds, sized(options, AFTER, AFTER, 0.05))
+        idle.append(rest(pause))
+        beside = [rest_beside_work(pause)]
     found = read(log)
     if not {item.pid for item in found} <= set(server.pids()):
         raise RuntimeError("a worker was replaced meanwhile")
     first = {"first_round_max_ms": milliseconds(max(longest(found, phase).late for phase in warm))} if warm else {}
-    return {**summary(found, phases, idle, beside), **first}
+    return {**summary(found, phases, idle, beside, steal), **first}
 
 
 def main() -> None:

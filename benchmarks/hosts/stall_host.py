@@ -1,11 +1,11 @@
 """The billing host with a heartbeat on each worker's event loop: what stall.py starts.
 
-Every beat wants to sleep one millisecond. One that comes late by `RECORD_SECONDS` or more is written to the file
+Every beat wants to sleep one millisecond. One that comes late by `RECORD_SECONDS` or more is written down beside
 `$STALL_LOG`: when it came, by how much it was late, and how much CPU time the loop's own thread and the whole process
-had meanwhile; from `STEAL_SECONDS` on, also what a hypervisor took of all processors since that was read last, a tenth
-of a second before at most. So a stall tells what it was: the loop's own work, another thread that held the interpreter,
-or a machine that ran something else (of which a guest may count a part as its processes' time). With `STALL_TRACE=1` a
-thread also writes what all threads were doing during long stalls, to the error stream; that costs time of its own.
+had meanwhile. So a stall tells what it was: the loop's own work, another thread that held the interpreter, or a machine
+that ran something else (of which a guest may count a part as its processes' time). A beat makes no system call but its
+sleep. With `STALL_TRACE=1` a thread also writes what all threads were doing during long stalls, to the error stream;
+that costs time of its own.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from app.main import app
-from stall_record import RECORD, stolen
+from stall_record import Sheet
 
 BEAT_SECONDS = 0.001
 RECORD_SECONDS = 0.001
-STEAL_SECONDS = 0.005
-STEAL_READ_SECONDS = 0.1
 TRACE_SECONDS = 0.008
 # Threads that wait for work or for a message.
 IDLE = ("_worker", "_recv", "read")
@@ -47,21 +46,14 @@ async def _beating(host: Any) -> AsyncIterator[Any]:
 
 
 async def _beat() -> None:
-    log = os.open(os.environ["STALL_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    pid = os.getpid()
+    sheet = Sheet(Path(os.environ["STALL_LOG"]))
     before = time.monotonic(), time.thread_time(), time.process_time()
-    taken, read = stolen(), time.monotonic()
     while True:
         await asyncio.sleep(BEAT_SECONDS)
         now = time.monotonic(), time.thread_time(), time.process_time()
         late = now[0] - before[0] - BEAT_SECONDS
-        took = 0.0
-        if late >= STEAL_SECONDS or now[0] - read >= STEAL_READ_SECONDS:
-            fresh = stolen()
-            took, taken, read = fresh - taken, fresh, now[0]
         if late >= RECORD_SECONDS:
-            # One small append is one write: the workers' records do not mix.
-            os.write(log, RECORD.pack(pid, now[0], late, now[1] - before[1], now[2] - before[2], took))
+            sheet.add(now[0], late, now[1] - before[1], now[2] - before[2])
         before = now
         _last[0] = now[0]
 

@@ -196,6 +196,25 @@ def test_what_a_hypervisor_took_is_that_of_all_processors() -> None:
     assert stall_record.stolen() == pytest.approx(each, abs=1.0)
 
 
+def test_what_was_taken_is_that_of_the_readings_around() -> None:
+    steal = stall_record.Steal(_times=[1.0, 2.0, 3.0, 4.0], _taken=[0.0, 0.01, 0.01, 0.05])
+    assert steal.between(2.5, 2.6) == 0.0
+    assert steal.between(1.5, 2.5) == pytest.approx(0.01)
+    assert steal.between(3.5, 9.0) == pytest.approx(0.04)
+    assert steal.between(0.5, 0.6) == 0.0
+
+
+def test_late_beats_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stall_record, "MOST", 2)
+    sheet = stall_record.Sheet(tmp_path / "stalls")
+    sheet.add(5.0, 0.2, 0.1, 0.15)
+    assert stall_record.read(tmp_path / "stalls") == [stall_record.Late(os.getpid(), 5.0, 0.2, 0.1, 0.15)]
+    sheet.add(6.0, 0.3, 0.1, 0.15)
+    assert len(stall_record.read(tmp_path / "stalls")) == 2
+    with pytest.raises(ValueError, match="more than 2"):
+        sheet.add(7.0, 0.3, 0.1, 0.15)
+
+
 def test_a_failure_tells_what_the_log_says_of_it(tmp_path: Path) -> None:
     plugin_logs = PluginLogs(tmp_path)
     plugin_logs.install()
