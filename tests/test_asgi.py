@@ -262,9 +262,16 @@ async def test_what_a_host_froze_is_seen_again_when_it_has_stopped(open_site: Op
     hosts = remains._frozen.hosts
     async with open_site(shop_host()) as site:
         assert (remains._frozen.hosts, remains._frozen.more) == (hosts + 1, True)
-        await site.install()
-        assert not remains._frozen.more, "from its first plugin on nothing more is frozen"
     assert remains._frozen.hosts == hosts
+
+
+async def test_it_is_known_whether_a_plugin_is_in_the_process(open_site: Open) -> None:
+    others = set(remains._frozen.plugins)
+    async with open_site(shop_host()) as site:
+        await site.install()
+        assert len(remains._frozen.plugins - others) == 1, "from its first plugin on nothing more is frozen"
+        await site.run(Kind.UNINSTALL)
+        assert remains._frozen.plugins == others, "until it is gone"
 
 
 async def test_below_a_root_path(open_site: Open) -> None:

@@ -76,23 +76,47 @@ def test_a_second_freeze_adds_what_came_and_drops_what_went() -> None:
     assert remains._of_host(first)
 
 
-def test_what_the_host_made_since_is_frozen_once_before_the_first_plugin() -> None:
+def frozen_by(work: Any) -> int:
+    before = gc.get_freeze_count()
+    work()
+    return gc.get_freeze_count() - before
+
+
+def test_what_the_host_made_since_is_frozen_before_the_first_plugin() -> None:
     remains.freeze(more=True)
     many = [Node() for _ in range(1000)]
-    before = gc.get_freeze_count()
-    remains.freeze_more()
-    assert gc.get_freeze_count() >= before + 1000
-    more = [Node() for _ in range(1000)]
-    remains.freeze_more()
-    assert gc.get_freeze_count() < before + 2000, "this may be a plugin's"
+    assert frozen_by(lambda: remains.comes("one")) >= 1000
     assert not remains._of_host(many[0]), "the walk enters it, and makes it young again"
-    assert len(more) == 1000
+
+
+def test_nothing_is_frozen_while_a_plugin_is_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remains, "AGAIN_SECONDS", 0.0)
+    remains.freeze(more=True)
+    remains.comes("one")
+    many = [Node() for _ in range(1000)]
+    assert frozen_by(lambda: remains.comes("two")) < 1000
+    remains.gone("one")
+    assert frozen_by(lambda: remains.comes("three")) < 1000
+    remains.gone("two")
+    remains.gone("three")
+    assert frozen_by(lambda: remains.comes("four")) >= 1000
+    assert len(many) == 1000
+
+
+def test_more_is_frozen_seldom() -> None:
+    remains.freeze(more=True)
+    remains.comes("one")
+    remains.gone("one")
+    many = [Node() for _ in range(1000)]
+    assert frozen_by(lambda: remains.comes("two")) < 1000
+    remains.gone("two")
+    remains._frozen.at -= remains.AGAIN_SECONDS
+    assert frozen_by(lambda: remains.comes("three")) >= 1000
+    assert len(many) == 1000
 
 
 def test_no_more_is_frozen_where_no_host_runs() -> None:
-    before = gc.get_freeze_count()
-    remains.freeze_more()
-    assert gc.get_freeze_count() == before
+    assert frozen_by(lambda: remains.comes("one")) == 0
 
 
 def test_with_the_last_host_the_collector_sees_all_again() -> None:
@@ -104,7 +128,7 @@ def test_with_the_last_host_the_collector_sees_all_again() -> None:
     assert remains._host
     remains.thaw()
     assert (gc.get_freeze_count(), remains._host) == (0, {})
-    remains.freeze_more()
+    remains.comes("one")
     assert gc.get_freeze_count() == 0
 
 

@@ -80,7 +80,7 @@ class InProcessGeneration:
 
         Without `settings` the stored ones are neither read nor validated: to mend them takes the model only.
         """
-        remains.freeze_more()
+        remains.comes(self.private)
         if settings and self.context is not None:
             self.context.read_settings()
         sdk.bind(self.private, self.context)
@@ -259,6 +259,8 @@ class InProcessGeneration:
         brought, self._brought = self._brought, Brought()
         async with self._runtime.proving:
             proof = await asyncio.to_thread(prove, owner, watched, left, brought, loop)
+        if proof.clean:
+            remains.gone(self.private)
         return replace(proof, undone=(*undone, *proof.undone))
 
 

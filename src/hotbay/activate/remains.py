@@ -26,7 +26,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, cycle
 from types import ModuleType
 from typing import Any
@@ -35,6 +35,7 @@ from hotbay.activate.loader import PREFIX
 
 # More than this is not one plugin: the walk went astray in a host that is not frozen.
 MOST = 100_000
+AGAIN_SECONDS = 60.0
 _SLICE = 200
 _HUBS = (ModuleType, type)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or as if by one.
@@ -44,10 +45,12 @@ _freezing = threading.Lock()
 
 @dataclass
 class _Frozen:
-    """How many hosts run that called `freeze`, and whether `freeze_more` has something to do."""
+    """How many hosts run that called `freeze`, whether more may follow, when it did last, and what is loaded."""
 
     hosts: int = 0
     more: bool = False
+    at: float = -AGAIN_SECONDS
+    plugins: set[str] = field(default_factory=set)
 
 
 _frozen = _Frozen()
@@ -57,7 +60,7 @@ def freeze(*, more: bool = False) -> None:
     """Collect, and take what lives from the collector's sight: it is the host's and costs no collection any more.
 
     Called when a host starts, before the first plugin is loaded, because a generation that is frozen would be kept for
-    ever; once more adds what came since. `thaw` undoes it. `more` lets `freeze_more` follow.
+    ever; once more adds what came since. `thaw` undoes it. `more` lets `comes` add more.
     """
     gc.collect()
     for place in [place for place, known in _host.items() if known() is None]:
@@ -69,27 +72,37 @@ def freeze(*, more: bool = False) -> None:
         _frozen.more = more
 
 
-def freeze_more() -> None:
-    """The same for what the host made since `freeze`, without knowing it for the host's; to be called before a plugin
-    is loaded. Does it once, and only where `freeze` said so: later there are plugins.
+def comes(plugin: str) -> None:
+    """To be called before a plugin's code is loaded, with a name that no other has. Where no plugin is in the process,
+    freezes what the host made since `freeze`, without knowing it for the host's; at most once in `AGAIN_SECONDS`, and
+    only where `freeze` said so.
 
-    It made some thousands of objects meanwhile (what it imports at the first request, the statements that it asked),
-    and a full collection would visit them between any two operations. `freeze` itself is not for a server at work: it
-    holds what it goes through.
+    That is some thousands of objects (what it imports at the first request, the statements that it asked, libraries
+    that a plugin imported which is gone), and a full collection would visit them between any two operations. What a
+    request in flight holds in that moment and leaves in a cycle stays for ever: so it is done seldom. `freeze` itself
+    is not for a server at work: it holds what it goes through.
     """
     with _freezing:
-        if _frozen.more:
-            _frozen.more = False
+        now = time.monotonic()
+        if _frozen.more and not _frozen.plugins and now - _frozen.at >= AGAIN_SECONDS:
+            _frozen.at = now
             gc.collect()
             gc.freeze()
+        _frozen.plugins.add(plugin)
+
+
+def gone(plugin: str) -> None:
+    """Nothing of the plugin's code is in the process any more: that is proven."""
+    with _freezing:
+        _frozen.plugins.discard(plugin)
 
 
 def thaw() -> None:
     """A host has stopped, and the process goes on: with the last one the collector sees all again."""
     with _freezing:
-        _frozen.more = False
         _frozen.hosts = max(0, _frozen.hosts - 1)
         if _frozen.hosts == 0:
+            _frozen.more = False
             _host.clear()
             gc.unfreeze()
 
