@@ -36,6 +36,40 @@ def test_owned_objects_are_told_from_others(database: sqlite3.Connection) -> Non
     assert catalogue.counters == {"users": (2,), "inventory_stock": (1,), "chat_msgs": (2,)}
 
 
+def test_the_columns_of_tables_with_any_name_are_read_generated_ones_too(database: sqlite3.Connection) -> None:
+    database.executescript(
+        """CREATE TABLE "a 'b"";c" (x, "Y y"); CREATE TABLE Ä (z); CREATE TABLE g (a, b AS (a) STORED, c AS (a) VIRTUAL);
+        CREATE VIRTUAL TABLE v USING fts5(a, b); CREATE TABLE "create virtual" (w);"""
+    )
+    columns = read_catalogue(database).columns
+    assert columns["a 'b\";c"] == ("x", "Y y")
+    assert columns["Ä"] == ("z",)
+    assert columns["g"] == ("a", "b", "c")
+    assert columns["create virtual"] == ("w",)
+    assert "v" not in columns
+
+
+def test_a_second_reading_keeps_what_did_not_change(database: sqlite3.Connection) -> None:
+    first = read_catalogue(database)
+    assert read_catalogue(database, first) is first
+    database.execute("UPDATE sqlite_sequence SET seq = 50 WHERE name = 'users'")
+    second = read_catalogue(database, first)
+    assert second.columns is first.columns
+    assert second.counters["users"] == (50,)
+    assert second == read_catalogue(database)
+
+
+def test_a_second_reading_sees_another_change_under_the_same_schema_version(database: sqlite3.Connection) -> None:
+    database.executescript("BEGIN; SAVEPOINT one; ALTER TABLE sessions ADD COLUMN x;")
+    first = read_catalogue(database)
+    version = database.execute("PRAGMA schema_version").fetchone()
+    for statement in ("ROLLBACK TO one", "ALTER TABLE sessions ADD COLUMN y"):
+        database.execute(statement)
+    assert database.execute("PRAGMA schema_version").fetchone() == version
+    second = read_catalogue(database, first)
+    assert (first.columns["sessions"][-1], second.columns["sessions"][-1]) == ("x", "y")
+
+
 def test_changes_are_seen(database: sqlite3.Connection) -> None:
     before = read_catalogue(database)
     database.executescript("DROP VIEW v_users; CREATE TABLE chat_a (x); ALTER TABLE sessions ADD COLUMN x;")

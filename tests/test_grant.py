@@ -38,6 +38,21 @@ def test_ownership_by_name(name: str, owned: bool) -> None:
     assert GRANT.owns(name) is owned
 
 
+@given(st.text(max_size=12))
+def test_folding_is_that_of_ascii_capitals(name: str) -> None:
+    assert fold(name) == "".join(char.lower() if "A" <= char <= "Z" else char for char in name)
+
+
+@pytest.mark.parametrize("others", [(), ("chat_pro", "chat_pro_x"), ("chat_pro_x", "chat_pro")])
+def test_the_longest_id_owns_whatever_the_order(others: tuple[str, ...]) -> None:
+    names = ("chat_a", "chat_pro_a", "chat_pro_x_a")
+    for plugin in ("chat", *others):
+        grant = Grant(plugin, others=frozenset({"chat", *others} - {plugin}))
+        longest = {"chat_a": "chat", "chat_pro_a": "chat_pro", "chat_pro_x_a": "chat_pro_x"}
+        owner = {name: one if one in {"chat", *others} else "chat" for name, one in longest.items()}
+        assert [grant.owns(name) for name in names] == [owner[name] == plugin for name in names]
+
+
 def test_reserved_names_are_never_owned_or_read_whatever_is_listed() -> None:
     names = frozenset({"hotbay_live", "sqlite_master", "HOTBAY_x"})
     grant = Grant("chat", tables=names, reads=names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from hotbay.errors import Problem
@@ -75,21 +75,36 @@ class Catalogue:
         return grant.owns(entry.table if entry.kind in ("index", "trigger") else entry.name, self.fts)
 
 
-def read_catalogue(connection: sqlite3.Connection) -> Catalogue:
-    """Read everything through an unguarded (or lifted) connection."""
+def read_catalogue(connection: sqlite3.Connection, before: Catalogue | None = None) -> Catalogue:
+    """Read everything through an unguarded (or lifted) connection.
+
+    Columns follow from what the objects were created with: they are those of `before` where that is the same.
+    """
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY rowid")
     entries = tuple(Entry(*row) for row in rows.fetchall())
-    tables = [entry for entry in entries if entry.kind == "table"]
-    columns = {fold(table.name): _columns(connection, table.name) for table in tables if not table.virtual}
+    counters = _counters(connection, entries)
+    if before is not None and entries == before.entries:
+        return before if counters == before.counters else replace(before, counters=counters)
+    return Catalogue(entries, _columns(connection, entries), counters)
+
+
+def _columns(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dict[str, tuple[str, ...]]:
+    """One statement for all tables: one for each took most of the reading."""
+    found: dict[str, list[str]] = {fold(one.name): [] for one in entries if one.kind == "table" and not one.virtual}
+    for table, column in connection.execute(
+        "SELECT t.name, c.name FROM main.sqlite_master t, pragma_table_xinfo(t.name, 'main') c"
+        " WHERE t.type = 'table' AND t.sql NOT LIKE 'create virtual %' ORDER BY t.rowid, c.cid"
+    ):
+        found[fold(table)].append(column)
+    return {table: tuple(columns) for table, columns in found.items()}
+
+
+def _counters(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dict[str, tuple[int, ...]]:
     counters: dict[str, tuple[int, ...]] = {}
-    if any(table.name == "sqlite_sequence" for table in tables):
+    if any(entry.name == "sqlite_sequence" for entry in entries):
         for name, value in connection.execute("SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid"):
             counters[fold(str(name))] = (*counters.get(fold(str(name)), ()), value)
-    return Catalogue(entries, columns, counters)
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
-    return tuple(row[1] for row in connection.execute(f"PRAGMA main.table_xinfo({quote(table)})"))
+    return counters
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from hotbay.errors import Forbidden
 
@@ -13,7 +14,8 @@ _FOLD = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 def fold(name: str) -> str:
     """The name as SQLite compares it: ASCII letters without case, all others as they are."""
-    return name.translate(_FOLD)
+    # Asked some thousand times in a migration, mostly of names without capitals.
+    return name if name.islower() else name.translate(_FOLD)
 
 
 def quote(name: str) -> str:
@@ -46,21 +48,24 @@ class Grant:
             object.__setattr__(self, name, frozenset(fold(item) for item in getattr(self, name)))
 
     def owns(self, name: str, virtual: frozenset[str] = frozenset()) -> bool:
-        """True when a table or view `name` belongs to the plugin; `virtual` are the FTS5 tables that exist.
+        """True when a table or view `name` belongs to the plugin; `virtual` are the FTS5 tables that exist, folded.
 
         The shadow tables of an owned FTS5 table are owned too; names of SQLite and of Hotbay never are.
         """
         key = fold(name)
-        if any(self._owns(table) and key in shadows(table) for table in virtual):
-            return True
-        return self._owns(key)
+        table, _, suffix = key.rpartition("_")
+        return (suffix in SHADOWS and table in virtual and self._owns(table)) or self._owns(key)
 
-    def _owns(self, name: str) -> bool:
-        key = fold(name)
+    @cached_property
+    def _prefixes(self) -> tuple[tuple[str, bool], ...]:
+        """How names begin that are some plugin's, the longest first; and whether it is this one."""
+        ids = sorted((self.plugin, *self.others), key=len, reverse=True)
+        return tuple((f"{fold(one)}_", one == self.plugin) for one in ids)
+
+    def _owns(self, key: str) -> bool:
         if key.startswith(RESERVED) or key in self.foreign:
             return False
-        ids = [one for one in (self.plugin, *self.others) if key.startswith(f"{fold(one)}_")]
-        return max(ids, key=len) == self.plugin if ids else key in self.tables
+        return next((mine for prefix, mine in self._prefixes if key.startswith(prefix)), key in self.tables)
 
     def may_read(self, name: str) -> bool:
         """True when the plugin was granted to select from a table that is not its own."""

@@ -59,7 +59,7 @@ class Transaction:
         self.raw = raw
         self.grant = grant
         with raw.lifted():
-            self._baseline = self._start = read_catalogue(raw)
+            self._baseline = self._start = self._last = read_catalogue(raw)
             self._orphans = orphans(raw, self._baseline, grant)
         self._engine: Engine | None = None  # For the plugin's code: it may listen to it, and it knows its tables.
         self._undo: dict[int, tuple[str, ...] | None] = {}
@@ -191,7 +191,8 @@ class Transaction:
     def catalogue(self) -> Catalogue:
         """Everything that is in the database now."""
         with self.raw.lifted():
-            return read_catalogue(self.raw)
+            self._last = read_catalogue(self.raw, self._last)
+        return self._last
 
     snapshot = catalogue
 
