@@ -260,7 +260,7 @@ async def test_a_look_at_the_packages_that_fails_is_not_the_last(
 
 async def test_what_a_host_froze_is_seen_again_when_it_has_stopped(open_site: Open) -> None:
     hosts = remains._frozen.hosts
-    async with open_site(shop_host()) as site:
+    async with open_site(shop_host()):
         assert (remains._frozen.hosts, remains._frozen.more) == (hosts + 1, True)
     assert remains._frozen.hosts == hosts
 

@@ -38,7 +38,8 @@ def test_owned_objects_are_told_from_others(database: sqlite3.Connection) -> Non
 
 def test_the_columns_of_tables_with_any_name_are_read_generated_ones_too(database: sqlite3.Connection) -> None:
     database.executescript(
-        """CREATE TABLE "a 'b"";c" (x, "Y y"); CREATE TABLE Ä (z); CREATE TABLE g (a, b AS (a) STORED, c AS (a) VIRTUAL);
+        """CREATE TABLE "a 'b"";c" (x, "Y y"); CREATE TABLE Ä (z);
+        CREATE TABLE g (a, b AS (a) STORED, c AS (a) VIRTUAL);
         CREATE VIRTUAL TABLE v USING fts5(a, b); CREATE TABLE "create virtual" (w);"""
     )
     columns = read_catalogue(database).columns

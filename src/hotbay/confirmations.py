@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from hotbay import store
+from hotbay import asked, store
 from hotbay.errors import BadInput, Refused, Unconfirmed
 from hotbay.model import Kind, Live, Rows, Standing
 from hotbay.moments import Moment, moment, read_seconds, tell_seconds
@@ -100,7 +100,7 @@ class Confirmation:
 def all_confirmations(registry: Store) -> dict[str, Confirmation]:
     """What is to be confirmed, or was last, by plugin id."""
     with registry.read() as connection:
-        rows = connection.execute(select(confirmations)).mappings().all()
+        rows = connection.execute(asked.EVERY_CONFIRMATION).mappings().all()
     found = (_confirmation(row) for row in rows)
     return {item.plugin: item for item in found if item is not None}
 
@@ -119,8 +119,7 @@ def pending(registry: Store) -> list[Confirmation]:
 
 def read_confirmation(connection: Connection, plugin: str) -> Confirmation | None:
     """One row, in the caller's transaction."""
-    query = select(confirmations).where(confirmations.c.plugin == plugin)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(asked.CONFIRMATION, {"of": plugin}).mappings().first()
     return None if row is None else _confirmation(row)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from hotbay import store
+from hotbay import asked, store
 from hotbay.additive import owed
 from hotbay.bench import Bench, Record
 from hotbay.errors import HotbayError, OperationFailed, StorageError
@@ -20,7 +20,6 @@ from hotbay.migrate import Migrator
 from hotbay.migrations import read_migrations
 from hotbay.presence import Status
 from hotbay.preserve import wide_grant
-from hotbay.schema import meta
 from hotbay.store import Store
 
 log = logging.getLogger("hotbay.contract")
@@ -114,7 +113,7 @@ def forget_owed(connection: Connection, plugin: str) -> None:
 
 
 def _read(connection: Connection) -> dict[str, Debt]:
-    found: dict[str, Debt] = connection.scalar(select(meta.c.value).where(meta.c.name == OWED)) or {}
+    found: dict[str, Debt] = connection.scalar(asked.META, {"name": OWED}) or {}
     return found
 
 

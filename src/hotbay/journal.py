@@ -10,8 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
+from hotbay import asked
 from hotbay.errors import NotFound
 from hotbay.schema import operations, steps
 from hotbay.store import Store, now
@@ -36,13 +37,12 @@ def open_operation(
 
 def mark_step(connection: Connection, operation: int, seq: int, state: str, **values: Any) -> None:
     """Record a step's state and, where given, `record` (what undo needs), `seconds`, `error`."""
-    where = (steps.c.operation == operation) & (steps.c.seq == seq)
-    connection.execute(update(steps).where(where).values(state=state, **values))
+    connection.execute(asked.CHANGE_STEP, {"of": operation, "at": seq, "state": state, **values})
 
 
 def mark_switched(connection: Connection, operation: int) -> None:
     """Record the point of no return, in the transaction that is it."""
-    connection.execute(update(operations).where(operations.c.id == operation).values(switched=True))
+    connection.execute(asked.CHANGE_OPERATION, {"of": operation, "switched": True})
 
 
 def close_operation(
@@ -55,19 +55,18 @@ def close_operation(
 ) -> None:
     """Record the end of an operation."""
     values = {"state": state, "result": result, "error": error, "finished_at": now()}
-    connection.execute(update(operations).where(operations.c.id == operation).values(**values))
+    connection.execute(asked.CHANGE_OPERATION, {"of": operation, **values})
 
 
 def mark_stuck(connection: Connection, operation: int, error: dict[str, Any]) -> None:
     """Record why an operation could not be closed; it stays running, and recovery tries again."""
-    connection.execute(update(operations).where(operations.c.id == operation).values(error=error))
+    connection.execute(asked.CHANGE_OPERATION, {"of": operation, "error": error})
 
 
 def cut_off(store: Store) -> list[dict[str, Any]]:
     """Operations that are recorded as running, the oldest first. Only the holder of the lease may believe them dead."""
-    query = select(operations).where(operations.c.state == RUNNING).order_by(operations.c.id)
     with store.read() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        return [dict(row) for row in connection.execute(asked.OPERATIONS_IN, {"state": RUNNING}).mappings()]
 
 
 def step_rows(store: Store, operation: int) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from hotbay import store
-from hotbay.schema import meta
+from hotbay import asked, store
 from hotbay.store import Store
 
 LEAKS = "leaks"
@@ -26,7 +25,7 @@ def note(
     said = list(proofs)
     if not said:
         return
-    known = connection.scalar(select(meta.c.value).where(meta.c.name == LEAKS)) or {}
+    known = connection.scalar(asked.META, {"name": LEAKS}) or {}
     found = {name: item for name, item in known.items() if name != plugin}
     unclean = [proof for proof in said if not proof.get("clean", True)]
     if unclean:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from hotbay import asked
 from hotbay.errors import NotFound, StateError, StorageError
 from hotbay.mishap import explain_database
 from hotbay.model import Contributions, Live, State, Version
@@ -152,12 +153,12 @@ class Store:
 
     def all_live(self) -> dict[str, Live]:
         """All live rows by plugin id, each with its candidate, from one moment."""
-        return self._live_rows(select(live).order_by(live.c.plugin))
+        return self._live_rows(asked.EVERY_LIVE)
 
-    def _live_rows(self, query: Select[Any]) -> dict[str, Live]:
+    def _live_rows(self, query: Select[Any], **given: str) -> dict[str, Live]:
         with self.read() as connection:
             waiting = _candidates(connection)
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query, given).mappings().all()
         return {row["plugin"]: _live(dict(row), waiting.get(row["plugin"])) for row in rows}
 
     def all_candidates(self) -> dict[str, dict[str, Any]]:
@@ -167,7 +168,7 @@ class Store:
 
     def find_live(self, plugin: str) -> Live | None:
         """One live row, None when the plugin is not installed."""
-        return self._live_rows(select(live).where(live.c.plugin == plugin)).get(plugin)
+        return self._live_rows(asked.LIVE, of=plugin).get(plugin)
 
     def get_live(self, plugin: str) -> Live:
         """One live row; raises NotFound."""
@@ -179,13 +180,13 @@ class Store:
     def rev(self) -> tuple[str, int]:
         """The registry's epoch (a new one for each new database) and revision (grows with each change)."""
         with self.read() as connection:
-            found = {row.name: row.value for row in connection.execute(select(meta))}
+            found = {row.name: row.value for row in connection.execute(asked.EVERY_META)}
         return str(found.get("epoch", "")), int(found.get("rev", 0))
 
     def get_meta(self, name: str, default: Any = None) -> Any:
         """A value of the host as a whole."""
         with self.read() as connection:
-            row = connection.execute(select(meta.c.value).where(meta.c.name == name)).first()
+            row = connection.execute(asked.META, {"name": name}).first()
         return default if row is None else row.value
 
     def history(self, plugin: str) -> list[dict[str, Any]]:
@@ -202,9 +203,8 @@ class Store:
 
     def applied(self, plugin: str) -> list[dict[str, Any]]:
         """The migrations that are applied for a plugin, in order."""
-        query = select(ledger).where(ledger.c.plugin == plugin).order_by(ledger.c.number)
         with self.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [dict(row) for row in connection.execute(asked.LEDGER, {"of": plugin}).mappings()]
 
     def audit_entries(self, plugin: str = "", limit: int = 100) -> list[dict[str, Any]]:
         """Who did what, the newest first."""
@@ -217,13 +217,12 @@ class Store:
     def all_refusals(self) -> dict[str, dict[str, Any]]:
         """Folders that could not be brought in as they are, by plugin id."""
         with self.read() as connection:
-            return {row["plugin"]: dict(row) for row in connection.execute(select(refusals)).mappings()}
+            return {row["plugin"]: dict(row) for row in connection.execute(asked.EVERY_REFUSAL).mappings()}
 
     def read_settings(self, plugin: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """A plugin's stored settings: plain values and encrypted ones."""
-        query = select(plugin_settings).where(plugin_settings.c.plugin == plugin)
         with self.read() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(asked.SETTINGS, {"of": plugin}).mappings().first()
         return ({}, {}) if row is None else (dict(row["data"]), dict(row["secrets"]))
 
 
@@ -235,7 +234,7 @@ def _grow(connection: Connection) -> None:
 
 
 def _candidates(connection: Connection) -> dict[str, dict[str, Any]]:
-    found = {row.plugin: row.data for row in connection.execute(select(candidates))}
+    found = {row.plugin: row.data for row in connection.execute(asked.EVERY_CANDIDATE)}
     return {plugin: data for plugin, data in found.items() if isinstance(data, dict)}
 
 
@@ -261,7 +260,7 @@ def _live(row: dict[str, Any], candidate: dict[str, Any] | None) -> Live:
 
 def bump_rev(connection: Connection) -> int:
     """Count a change of the registry."""
-    row = connection.execute(select(meta.c.value).where(meta.c.name == "rev")).first()
+    row = connection.execute(asked.META, {"name": "rev"}).first()
     value = int(row.value if row is not None else 0) + 1
     set_meta(connection, "rev", value)
     return value
@@ -269,8 +268,7 @@ def bump_rev(connection: Connection) -> int:
 
 def set_meta(connection: Connection, name: str, value: Any) -> None:
     """Store a value of the host as a whole."""
-    statement = upsert(meta).values(name=name, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    connection.execute(asked.PUT_META, {"name": name, "value": value})
 
 
 def drop_meta(connection: Connection, name: str) -> None:
@@ -286,17 +284,14 @@ def put_live(connection: Connection, row: Live) -> None:
         "contributions": row.contributions.to_json(),
         "grants": list(row.grants),
     }
-    statement = upsert(live).values(**values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    connection.execute(asked.PUT_LIVE, values)
     _remember(connection, row, values)
     bump_rev(connection)
 
 
 def _remember(connection: Connection, row: Live, values: dict[str, Any]) -> None:
     names = ("plugin", "image", "version", "sha256", "source", "revision", "manifest", "contributions")
-    record = {name: values[name] for name in names} | {"at": row.updated_at}
-    statement = upsert(versions).values(**record)
-    connection.execute(statement.on_conflict_do_update(index_elements=["plugin", "image"], set_=record))
+    connection.execute(asked.PUT_VERSION, {name: values[name] for name in names} | {"at": row.updated_at})
 
 
 def remove_live(connection: Connection, plugin: str, *, settings: bool = True) -> None:
@@ -318,9 +313,9 @@ def forget_versions(connection: Connection, plugin: str, images: list[str]) -> N
 
 def set_candidate(connection: Connection, plugin: str, data: dict[str, Any] | None) -> None:
     """Ask the workers to prepare something for a plugin, or no longer."""
-    connection.execute(delete(candidates).where(candidates.c.plugin == plugin))
+    connection.execute(asked.DROP_CANDIDATE, {"of": plugin})
     if data is not None:
-        connection.execute(insert(candidates).values(plugin=plugin, data=data))
+        connection.execute(asked.PUT_CANDIDATE, {"plugin": plugin, "data": data})
 
 
 def record_migrations(connection: Connection, plugin: str, done: list[dict[str, Any]], operation: int) -> None:
@@ -395,7 +390,7 @@ def put_refusal(connection: Connection, plugin: str, digest: str, problem: str) 
 
 def clear_refusal(connection: Connection, plugin: str) -> None:
     """Forget why a folder was not brought in."""
-    if connection.execute(delete(refusals).where(refusals.c.plugin == plugin)).rowcount:
+    if connection.execute(asked.DROP_REFUSAL, {"of": plugin}).rowcount:
         bump_rev(connection)
 
 
