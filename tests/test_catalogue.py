@@ -16,6 +16,7 @@ from hotbay.catalogue import (
     inverse,
     merge,
     read_catalogue,
+    read_objects,
 )
 from sqlite_host import GRANT, make_host
 
@@ -48,6 +49,13 @@ def test_the_columns_of_tables_with_any_name_are_read_generated_ones_too(databas
     assert columns["g"] == ("a", "b", "c")
     assert columns["create virtual"] == ("w",)
     assert "v" not in columns
+
+
+def test_names_alone_are_read_without_columns(database: sqlite3.Connection) -> None:
+    light, whole = read_objects(database), read_catalogue(database)
+    assert light.entries == whole.entries
+    assert (light.columns, light.counters) == ({}, {})
+    assert light.owned(GRANT) == whole.owned(GRANT)
 
 
 def test_a_second_reading_keeps_what_did_not_change(database: sqlite3.Connection) -> None:

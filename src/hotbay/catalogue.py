@@ -75,13 +75,18 @@ class Catalogue:
         return grant.owns(entry.table if entry.kind in ("index", "trigger") else entry.name, self.fts)
 
 
+def read_objects(connection: sqlite3.Connection) -> Catalogue:
+    """The objects without columns and counters, for who wants their names: a quarter of the time."""
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY rowid")
+    return Catalogue(tuple(Entry(*row) for row in rows.fetchall()))
+
+
 def read_catalogue(connection: sqlite3.Connection, before: Catalogue | None = None) -> Catalogue:
     """Read everything through an unguarded (or lifted) connection.
 
     Columns follow from what the objects were created with: they are those of `before` where that is the same.
     """
-    rows = connection.execute("SELECT type, name, tbl_name, sql FROM main.sqlite_master ORDER BY rowid")
-    entries = tuple(Entry(*row) for row in rows.fetchall())
+    entries = read_objects(connection).entries
     counters = _counters(connection, entries)
     if before is not None and entries == before.entries:
         return before if counters == before.counters else replace(before, counters=counters)

@@ -25,6 +25,7 @@ from hotbay.catalogue import (
     inverse,
     merge,
     read_catalogue,
+    read_objects,
 )
 from hotbay.errors import HotbayError, MigrationFailed, Problem
 from hotbay.grant import Grant, GuardDenied, fold
@@ -356,19 +357,19 @@ class Migrator:
 
 def names_there(database: Path, grant: Grant) -> frozenset[str]:
     """The names of the plugin's tables, views, indexes and triggers, in lower case."""
-    return frozenset(entry.name.lower() for entry in _catalogue_of(database).owned(grant))
+    return frozenset(entry.name.lower() for entry in _objects_of(database).owned(grant))
 
 
-def _catalogue_of(database: Path) -> Catalogue:
+def _objects_of(database: Path) -> Catalogue:
     connection = sqlite3.connect(database)
     try:
-        return read_catalogue(connection)
+        return read_objects(connection)
     finally:
         connection.close()
 
 
 def owned_tables(database: Path, grant: Grant) -> list[str]:
     """The names of the plugin's tables that exist, sorted, without those in which FTS5 keeps its own."""
-    catalogue = _catalogue_of(database)
+    catalogue = _objects_of(database)
     owned = catalogue.owned(grant)
     return sorted(one.name for one in owned if one.kind == "table" and fold(one.name) not in catalogue.hidden)
