@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from hotbay.activate.collector import (
+    APART_SECONDS,
     CALM_SECONDS,
     CHANCE_SECONDS,
     CHEAP_SECONDS,
@@ -106,6 +107,25 @@ def test_what_a_series_leaves_is_collected_now_and_then_between_two(clock: Clock
         operate(mine, clock)
         assert len(full) == 1
         assert gc.get_threshold() == USUAL
+
+
+def test_workers_do_not_collect_at_the_same_moment(clock: Clock, full: list[int]) -> None:
+    mine = Collector(clock, clock.spent, iter((1.5, 0.5, 0.0)).__next__)
+    mine.attend()
+    for apart in (1.5, 0.5):
+        operate(mine, clock, OFTEN_SECONDS + apart - 0.1)
+        assert not full
+        mine.put_off()
+        clock.now += 0.1
+        mine.done()
+        clock.now += CALM_SECONDS
+        mine.relax()
+        assert len(full) == 1
+        full.clear()
+        mine.leave()
+        mine.attend()
+    ours = [collector._apart() for _ in range(20)]
+    assert len(set(ours)) == 20 and all(0 <= apart <= APART_SECONDS for apart in ours)
 
 
 def test_none_is_collected_in_the_middle_of_one(clock: Clock, full: list[int]) -> None:

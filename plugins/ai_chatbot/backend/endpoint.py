@@ -8,11 +8,12 @@ import ssl
 import time
 from collections.abc import AsyncGenerator
 from functools import cache
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from .settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 LONGEST = 20_000
 TOTAL_TIMEOUTS = 6
@@ -26,12 +27,18 @@ class EndpointError(Exception):
 
 @cache
 def _tls() -> ssl.SSLContext:
+    # Imported when it is needed first, in a thread: it takes longer than all else that the chat imports, and most chats
+    # answer from the knowledge base.
+    import httpx
+
     return httpx.create_ssl_context()
 
 
 async def complete(settings: Settings, prompt: Prompt) -> AsyncGenerator[str, None]:
     """The answer's pieces as they come. Raises EndpointError, possibly after some pieces."""
     tls = await asyncio.to_thread(_tls)  # reads all root certificates: not on the event loop
+    import httpx
+
     size = 0
     try:
         async with httpx.AsyncClient(timeout=settings.timeout, verify=tls) as client:

@@ -1,16 +1,16 @@
 """Full collections wait until operations are over, and do not wait for long.
 
-A full collection stops the process for as long as it takes to visit everything that is not frozen (9 to 28 ms with the
+A full collection stops the process for as long as it takes to visit everything that is not frozen (5 to 20 ms with the
 AI chatbot), and one load makes enough objects for the collector to begin it by itself, in the middle of the operation.
 So while plugins are loaded and taken apart, and a moment longer, none begins by itself: the threshold of the oldest
 generation (`gc.set_threshold`) is out of reach. The young generations are collected as ever, and so is the oldest by
 whoever calls `gc.collect`.
 
-Each operation leaves about a thousand objects in cycles (engines, paths, schemas). Where operations follow each other,
-everything is collected in the calm between two of them, every `OFTEN_SECONDS`: what half a minute of them left would
-stop the process for 60 to 90 ms. Where that takes longer than `CHEAP_SECONDS` of computing (the host made many objects
-since its start), it is left to the collector's own rule for `DEAR_SECONDS`; it has its chance between two operations
-after `LONG_SECONDS`, and after `LONGEST_SECONDS` (a load may hang) in any case.
+Each operation leaves some hundred objects in cycles (engines, paths, schemas). Where operations follow each other,
+everything is collected in the calm between two of them, every `OFTEN_SECONDS`, in each worker at another moment: what
+half a minute of them left stopped the process for 60 to 90 ms. Where that takes longer than `CHEAP_SECONDS` of
+computing (the host made many objects since its start), it is left to the collector's own rule for `DEAR_SECONDS`; it
+has its chance between two operations after `LONG_SECONDS`, and after `LONGEST_SECONDS` (a load may hang) in any case.
 
 Only where somebody looks after it (`attend`): else nobody would put the threshold back.
 """
@@ -18,6 +18,7 @@ Only where somebody looks after it (`attend`): else nobody would put the thresho
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ LONG_SECONDS = 8.0
 LONGEST_SECONDS = 30.0
 CHANCE_SECONDS = 5.0
 OFTEN_SECONDS = 4.0
+APART_SECONDS = 2.0
 CHEAP_SECONDS = 0.05
 DEAR_SECONDS = 600.0
 
@@ -36,14 +38,20 @@ DEAR_SECONDS = 600.0
 class Collector:
     """The threshold of one process. Any thread may call it.
 
-    `now` answers seconds that only grow, `spent` those that this thread has computed.
+    `now` answers seconds that only grow, `spent` those that this thread has computed, `apart` those that this process
+    adds to `OFTEN_SECONDS`: workers that differ in them don't stop at the same moment.
     """
 
     def __init__(
-        self, now: Callable[[], float] = time.monotonic, spent: Callable[[], float] = time.thread_time
+        self,
+        now: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
+        apart: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._now = now
         self._spent = spent
+        self._apart = apart
+        self._often = OFTEN_SECONDS
         self._lock = threading.Lock()
         self._watchers = self._users = 0
         self._usual: int | None = None  # The host's threshold, while ours is in force.
@@ -52,6 +60,8 @@ class Collector:
     def attend(self) -> None:
         """Somebody calls `relax` now and then from now on, until he calls `leave`."""
         with self._lock:
+            if self._watchers == 0:
+                self._often = OFTEN_SECONDS + self._apart()  # Now: a worker may be a copy of another process.
             self._watchers += 1
 
     def leave(self) -> None:
@@ -98,7 +108,7 @@ class Collector:
             now = self._now()
             lasts, calm = now - self._since, 0.0 if self._users else now - self._left
             hangs, cheap = lasts >= LONGEST_SECONDS, now >= self._dear_until and gc.isenabled()
-            now_or_never = calm >= CALM_SECONDS and lasts >= (OFTEN_SECONDS if cheap else LONG_SECONDS)
+            now_or_never = calm >= CALM_SECONDS and lasts >= (self._often if cheap else LONG_SECONDS)
             if not (hangs or now_or_never or calm >= QUIET_SECONDS):
                 return None
             self._put_back()
@@ -127,4 +137,4 @@ def _let_it_look() -> None:
     made.clear()
 
 
-collector = Collector()
+collector = Collector(apart=lambda: random.uniform(0.0, APART_SECONDS))  # noqa: S311 - no secret

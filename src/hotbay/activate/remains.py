@@ -35,7 +35,7 @@ from hotbay.activate.loader import PREFIX
 
 # More than this is not one plugin: the walk went astray in a host that is not frozen.
 MOST = 100_000
-AGAIN_SECONDS = 60.0
+AGAIN_SECONDS = 10.0
 _SLICE = 200
 _HUBS = (ModuleType, type)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or as if by one.
