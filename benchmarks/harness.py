@@ -126,6 +126,17 @@ def latencies(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def pace() -> float:
+    """Seconds that a fixed piece of pure Python takes now: how fast this machine happens to be.
+
+    It is not the same from one minute to the next (a factor of 1.7 was seen): what is divided by it can be compared.
+    """
+    began, total = time.perf_counter(), 0
+    for number in range(500_000):
+        total += number * number % 7
+    return time.perf_counter() - began
+
+
 # ── processes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

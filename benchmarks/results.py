@@ -64,7 +64,8 @@ ROWS: dict[str, dict[str, str]] = {
         "AI chatbot: the click's own answer, install / uninstall p50, ms": (
             "install_answered_p50_ms uninstall_answered_p50_ms"
         ),
-        "Rounds": "rounds",
+        "A fixed piece of Python between the rounds, p50, ms": "pace_ms",
+        "Rounds; each worker is asked every so many ms": "rounds resolution_ms",
     },
     "boot": {
         "Plugins": "plugins",

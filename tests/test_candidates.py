@@ -66,7 +66,11 @@ async def test_it_is_prepared_and_handed_over_once(engine: Engine, bench: Bench)
     await bench.attend(row)
     assert bench.candidates.prepared["shop"].state == "loading"
     assert bench.candidates.adopt("shop", row.image) is None, "nobody gets what is not ready"
+    ready = bench.candidates.prepared["shop"]
+    assert ready.contributions == {}
     assert (await bench.settled(), bench.heard) == ("ready", 1)
+    assert ready.generation is not None and ready.contributions == ready.generation.contributions.to_json()
+    assert [route["path"] for route in ready.contributions["routes"]] == ["/api/v1/shop/version"]
     assert bench.candidates.adopt("shop", "another") is None
     assert bench.candidates.adopt("mail", row.image) is None
     generation = bench.candidates.adopt("shop", row.image)

@@ -224,7 +224,7 @@ async def test_what_operations_left_is_collected_in_the_calm_after_one(
 ) -> None:
     """Nothing wakes a worker then: it has to look by itself, and soon, for the next operation may follow."""
     monkeypatch.setattr(follow, "_BACKSTOP_SECONDS", 3600.0)
-    monkeypatch.setattr("hotbay.activate.collector.OFTEN_SECONDS", 0.0)
+    monkeypatch.setattr(collector, "_often", 0.0)
     full = []
 
     def note(phase: str, info: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotbay import resolve as module
 from hotbay.errors import Conflict, HotbayError, Refused, Unresolvable
 from hotbay.model import Live, State
 from hotbay.resolve import (
@@ -276,6 +277,19 @@ def fits(pattern: str, path: str) -> bool:
         if place >= len(have) or (part != have[place] and not (part.startswith("{") and have[place])):
             return False
     return len(want) == len(have)
+
+
+def test_each_path_is_taken_apart_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def counted(pattern: str, real: Any = module._segments) -> list[str]:
+        seen.append(pattern)
+        return real(pattern)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(module, "_segments", counted)
+    mine, theirs = [f"/mine/{number}" for number in range(30)], [f"/theirs/{number}" for number in range(300)]
+    assert route_conflicts("shop", mine, {}, theirs) == []
+    assert sorted(seen) == sorted([*mine, *theirs])
 
 
 @given(patterns, patterns)

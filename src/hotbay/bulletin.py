@@ -109,7 +109,7 @@ def describe(serving: Serving | None, leaving: int, proof: Proof | None, ready: 
     if ready is not None:
         said["prepared"] = {"operation": ready.operation, "state": ready.state, "error": ready.error}
         if ready.generation is not None:
-            said["prepared"]["contributions"] = ready.generation.contributions.to_json()
+            said["prepared"]["contributions"] = ready.contributions
     return said
 
 

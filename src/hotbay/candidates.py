@@ -27,6 +27,14 @@ class Prepared:
         self.generation: Generation | None = None
         self.error: dict[str, Any] | None = None
         self.task: asyncio.Task[None] | None = None
+        self._contributions: dict[str, Any] | None = None
+
+    @property
+    def contributions(self) -> dict[str, Any]:
+        """What the generation contributes, as JSON; made once for all the statuses that say it."""
+        if self._contributions is None and self.generation is not None:
+            self._contributions = self.generation.contributions.to_json()
+        return self._contributions or {}
 
     @property
     def state(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 
 from hotbay.activate import Generation, Image, Proof, Runtime
 from hotbay.activate.threads import in_thread
@@ -73,8 +74,8 @@ class Maker:
         generation = self.runtime.create(image)
         before = resident(os.getpid()) or 0
         try:
-            await in_thread(generation.load, self.settings.start_seconds, f"load {row.plugin}")
-            self._check(generation, image.manifest)
+            load = partial(self._load, generation, image.manifest)
+            await in_thread(load, self.settings.start_seconds, f"load {row.plugin}")
             await generation.start()
             await generation.health()
         except BaseException:
@@ -85,6 +86,11 @@ class Maker:
         if self.settings.server_timing:
             generation.app = timed(generation.app, row.plugin, row.version)
         return generation
+
+    def _load(self, generation: Generation, manifest: Manifest) -> None:
+        """In a thread: to compare its paths with those of hundreds of others takes long, too."""
+        generation.load()
+        self._check(generation, manifest)
 
     def _check(self, generation: Generation, manifest: Manifest) -> None:
         """What only the loaded code shows: routes outside its claims, or where somebody else answers."""

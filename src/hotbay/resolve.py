@@ -97,7 +97,10 @@ def needed_by(plugin: str, live: Mapping[str, Live]) -> tuple[str, ...]:
 
 def overlap(one: str, other: str) -> bool:
     """True when some path fits both patterns (`{x}` any segment, a last `*` or `{x:path}` any rest)."""
-    left, right = _segments(one), _segments(other)
+    return _fit(_segments(one), _segments(other))
+
+
+def _fit(left: list[str], right: list[str]) -> bool:
     for a, b in zip(left, right, strict=False):
         if a == "**" or b == "**":
             return True
@@ -271,11 +274,13 @@ def route_conflicts(
     """Who else answers one of `paths`."""
     owners = [("the host", path) for path in host_routes]
     owners += [(row.plugin, path) for row in others.values() if row.plugin != plugin for path in _taken(row)]
+    # Taken apart once: hundreds of plugins have thousands of paths.
+    apart = [(owner, theirs, _segments(theirs)) for owner, theirs in owners]
     return [
         Problem("routes", f"is answered by {owner} ({theirs})", mine, mend="choose another path")
-        for mine in paths
-        for owner, theirs in owners
-        if overlap(mine, theirs)
+        for mine, left in ((mine, _segments(mine)) for mine in paths)
+        for owner, theirs, right in apart
+        if _fit(left, right)
     ]
 
 
