@@ -8,7 +8,10 @@ operations, before and after: how much the machine itself stalls whatever runs o
 that has nothing to do with the host computes, as the other worker does during an operation. `cpu_ms` is how much CPU
 time the process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by
 another thread that held the interpreter. `stolen_ms` is what a hypervisor took of both processors meanwhile (in steps
-of 10 ms), of which the guest may count a part as `cpu_ms`.
+of of 10 ms), of which the guest may count a part as `cpu_ms`; `still_ms` for how long of it processes that want nothing
+but to wake, one on each processor, did not wake either: the whole machine stood still then. `max_own_stall_ms` is the
+longest without that.
+ may count a part as `cpu_ms`.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from harness import (
     temporary,
 )
 from operate import Operator, add_via, operator
-from stall_record import Late, Steal, read
+from stall_record import Late, Machine, read
 
 PLUGIN = "ai_chatbot"
 ROUND = (
@@ -68,14 +71,20 @@ def longest(found: Sequence[Late], phase: Phase) -> Late:
     return max(mine, key=lambda item: item.late, default=nothing)
 
 
-def told(item: Late, steal: Steal) -> dict[str, float]:
+def told(item: Late, machine: Machine) -> dict[str, float]:
     """A stall, for the answer."""
     return {
         "ms": milliseconds(item.late),
         "loop_cpu_ms": milliseconds(item.loop_cpu),
         "cpu_ms": milliseconds(item.cpu),
-        "stolen_ms": milliseconds(steal.between(item.at - item.late, item.at)),
+        "stolen_ms": milliseconds(machine.took(item.at - item.late, item.at)),
+        "still_ms": milliseconds(machine.stood(item.at - item.late, item.at)),
     }
+
+
+def own(item: Late, machine: Machine) -> float:
+    """Seconds of a stall in which the machine did not stand still."""
+    return item.late - machine.stood(item.at - item.late, item.at)
 
 
 def operate(act: Operator, rounds: int, after: float = AFTER) -> list[Phase]:
@@ -108,7 +117,7 @@ def rest_beside_work(seconds: float) -> Phase:
 
 
 def summary(
-    found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase], beside: Sequence[Phase], steal: Steal
+    found: Sequence[Late], phases: Sequence[Phase], idle: Sequence[Phase], beside: Sequence[Phase], machine: Machine
 ) -> dict[str, Any]:
     """The answer."""
     worst = {phase: longest(found, phase) for phase in phases}
@@ -116,30 +125,31 @@ def summary(
     lates = [item.late for item in worst.values()]
     return {
         "max_stall_ms": milliseconds(top.late),
-        "max_stall": told(top, steal),
+        "max_stall": told(top, machine),
+        "max_own_stall_ms": milliseconds(max(own(item, machine) for item in worst.values())),
         "stall_p50_ms": milliseconds(percentile(lates, 50)),
         "stall_p95_ms": milliseconds(percentile(lates, 95)),
         "max_cpu_in_a_stall_ms": milliseconds(max(item.cpu for item in worst.values())),
         "operations": len(phases),
-        "by_operation": {kind: _by_kind(kind, worst, steal) for kind in dict(ROUND)},
+        "by_operation": {kind: _by_kind(kind, worst, machine) for kind in dict(ROUND)},
         "seconds": round(sum(phase.ended - phase.began for phase in phases), 1),
-        "baseline": _baseline(found, idle, steal),
-        "baseline_busy": _baseline(found, beside, steal),
+        "baseline": _baseline(found, idle, machine),
+        "baseline_busy": _baseline(found, beside, machine),
     }
 
 
-def _by_kind(kind: str, worst: dict[Phase, Late], steal: Steal) -> dict[str, Any]:
+def _by_kind(kind: str, worst: dict[Phase, Late], machine: Machine) -> dict[str, Any]:
     mine = [item for phase, item in worst.items() if phase.name == kind]
     lates = [item.late for item in mine]
     return {
         "count": len(mine),
         "p50_ms": milliseconds(percentile(lates, 50)),
         "max_ms": milliseconds(max(lates)),
-        "max": told(max(mine, key=lambda item: item.late), steal),
+        "max": told(max(mine, key=lambda item: item.late), machine),
     }
 
 
-def _baseline(found: Sequence[Late], idle: Sequence[Phase], steal: Steal) -> dict[str, Any]:
+def _baseline(found: Sequence[Late], idle: Sequence[Phase], machine: Machine) -> dict[str, Any]:
     """Judged in pieces of one second, as an operation is about that long."""
     pieces = [
         Phase("second", phase.began + number, phase.began + number + 1)
@@ -150,7 +160,7 @@ def _baseline(found: Sequence[Late], idle: Sequence[Phase], steal: Steal) -> dic
     top = max(worst, key=lambda item: item.late)
     return {
         "max_stall_ms": milliseconds(top.late),
-        "max_stall": told(top, steal),
+        "max_stall": told(top, machine),
         "stall_p50_ms": milliseconds(percentile([item.late for item in worst], 50)),
         "seconds": round(sum(phase.ended - phase.began for phase in idle), 1),
     }
@@ -161,7 +171,7 @@ def run(server: Server, log: Path, act: Operator, options: argparse.Namespace) -
     warm = operate(act, 1) if not options.tiny else []
     rounds = options.rounds or sized(options, 20, 2, 1)
     pause = sized(options, 30.0, 4.0, 1.0)
-    with Steal() as steal:
+    with Machine(log.with_name("machine")) as machine:
         idle = [rest(pause)]
         phases = operate(act, rounds, sized(options, AFTER, AFTER, 0.05))
         idle.append(rest(pause))
@@ -170,7 +180,7 @@ def run(server: Server, log: Path, act: Operator, options: argparse.Namespace) -
     if not {item.pid for item in found} <= set(server.pids()):
         raise RuntimeError("a worker was replaced meanwhile")
     first = {"first_round_max_ms": milliseconds(max(longest(found, phase).late for phase in warm))} if warm else {}
-    return {**summary(found, phases, idle, beside, steal), **first}
+    return {**summary(found, phases, idle, beside, machine), **first}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How late beats are written down without a system call, and what a hypervisor took away meanwhile.
+"""How late beats are written down without a system call, and what a hypervisor took away or held up meanwhile.
 
 What a heartbeat itself does on the loop is seen as a stall: each system call gives the interpreter away, and a thread
 that computes keeps it for a whole interval then. So a beat writes into shared memory, which the benchmark reads.
@@ -9,16 +9,22 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import subprocess
+import sys
 import threading
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 # When it came, how late, CPU time of its thread and of its process, in seconds.
 RECORD = struct.Struct("<dddd")
 MOST = 200_000
+READ_SECONDS = 0.01
+BEAT_SECONDS = 0.002
+# Less than that may be the scheduler, which lets another process end its slice.
+STILL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,25 @@ def stolen() -> float:
         return 0.0
 
 
-@dataclass
-class Steal:
-    """Reads `stolen` every `step` seconds in a thread of the benchmark's own process, while the block runs."""
+class Machine:
+    """What the machine did while the block runs: what a hypervisor took, and when all processors stood still.
 
-    step: float = 0.01
-    _times: list[float] = field(default_factory=list)
-    _taken: list[float] = field(default_factory=list)
-    _ended: threading.Event = field(default_factory=threading.Event)
+    A thread reads `stolen` every `READ_SECONDS`. Some hypervisors take time without telling, and the guest counts it as
+    its processes' own: so on each processor a process of its own only wants to wake every `BEAT_SECONDS`.
+    """
 
-    def __enter__(self) -> Steal:
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._times: list[float] = []
+        self._taken: list[float] = []
+        self._ended = threading.Event()
+        self._witnesses: list[subprocess.Popen[bytes]] = []
+        self._seen: list[Late] = []
+
+    def __enter__(self) -> Machine:
+        for processor in sorted(os.sched_getaffinity(0)):
+            command = [sys.executable, __file__, str(self._log), str(processor)]
+            self._witnesses.append(subprocess.Popen(command))
         self._note()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -91,17 +106,43 @@ class Steal:
         self._ended.set()
         self._thread.join()
         self._note()
+        for process in self._witnesses:
+            process.kill()
+            process.wait()
+        self._seen = read(self._log)
 
     def _run(self) -> None:
-        while not self._ended.wait(self.step):
+        while not self._ended.wait(READ_SECONDS):
             self._note()
 
     def _note(self) -> None:
         self._times.append(time.monotonic())
         self._taken.append(stolen())
 
-    def between(self, began: float, ended: float) -> float:
-        """Seconds taken from the last reading before `began` to the first after `ended`."""
+    def took(self, began: float, ended: float) -> float:
+        """Seconds stolen from the last reading before `began` to the first after `ended`."""
         first = max(0, bisect_right(self._times, began) - 1)
         last = min(len(self._times) - 1, bisect_right(self._times, ended))
         return max(0.0, self._taken[last] - self._taken[first])
+
+    def stood(self, began: float, ended: float) -> float:
+        """Seconds between two moments in which the witnesses of all processors were late. Ask after the block."""
+        late = {process.pid: 0.0 for process in self._witnesses}
+        for item in self._seen:
+            late[item.pid] += max(0.0, min(ended, item.at) - max(began, item.at - item.late))
+        return min(late.values(), default=0.0)
+
+
+def _witness(log: Path, processor: int) -> None:
+    os.sched_setaffinity(0, {processor})
+    sheet, before = Sheet(log), time.monotonic()
+    while True:
+        time.sleep(BEAT_SECONDS)
+        now = time.monotonic()
+        if now - before - BEAT_SECONDS >= STILL_SECONDS:
+            sheet.add(now, now - before - BEAT_SECONDS, 0.0, 0.0)
+        before = now
+
+
+if __name__ == "__main__":
+    _witness(Path(sys.argv[1]), int(sys.argv[2]))

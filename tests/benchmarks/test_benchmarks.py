@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -24,7 +23,6 @@ sys.path.insert(0, str(BENCHMARKS))
 import harness  # noqa: E402
 import load  # noqa: E402
 import results  # noqa: E402
-import stall_record  # noqa: E402
 import streams  # noqa: E402
 import swap_under_load  # noqa: E402
 import wire  # noqa: E402
@@ -188,31 +186,6 @@ def test_only_what_was_on_a_killed_worker_dies_with_it() -> None:
     left = [witness.taken_along({"at": at, "worker": pid}, kills) for at, pid in ((100.1, 8), (102.0, 7), (102.0, 0))]
     assert left == [False, False, False]
     assert witness.taken_along({"at": 100.5}, kills)  # A stream, whose worker nobody knows.
-
-
-def test_what_a_hypervisor_took_is_that_of_all_processors() -> None:
-    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]
-    each = sum(int(fields[8]) for fields in lines if fields[0] != "cpu") / os.sysconf("SC_CLK_TCK")
-    assert stall_record.stolen() == pytest.approx(each, abs=1.0)
-
-
-def test_what_was_taken_is_that_of_the_readings_around() -> None:
-    steal = stall_record.Steal(_times=[1.0, 2.0, 3.0, 4.0], _taken=[0.0, 0.01, 0.01, 0.05])
-    assert steal.between(2.5, 2.6) == 0.0
-    assert steal.between(1.5, 2.5) == pytest.approx(0.01)
-    assert steal.between(3.5, 9.0) == pytest.approx(0.04)
-    assert steal.between(0.5, 0.6) == 0.0
-
-
-def test_late_beats_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stall_record, "MOST", 2)
-    sheet = stall_record.Sheet(tmp_path / "stalls")
-    sheet.add(5.0, 0.2, 0.1, 0.15)
-    assert stall_record.read(tmp_path / "stalls") == [stall_record.Late(os.getpid(), 5.0, 0.2, 0.1, 0.15)]
-    sheet.add(6.0, 0.3, 0.1, 0.15)
-    assert len(stall_record.read(tmp_path / "stalls")) == 2
-    with pytest.raises(ValueError, match="more than 2"):
-        sheet.add(7.0, 0.3, 0.1, 0.15)
 
 
 def test_a_failure_tells_what_the_log_says_of_it(tmp_path: Path) -> None:
