@@ -23,6 +23,7 @@ from typing import Any
 from hotbay.activate import Generation
 from hotbay.activate.bus import Bus
 from hotbay.activate.collector import CALM_SECONDS, collector
+from hotbay.activate.threads import handing_over
 from hotbay.beacon import Beacon, is_odd
 from hotbay.bulletin import Bulletin, describe
 from hotbay.candidates import Candidates
@@ -191,6 +192,10 @@ class Follower(Hub):
                 log.exception("a pass over the registry failed; the next one tries again")
 
     async def _pass(self) -> None:
+        with handing_over():
+            await self._look()
+
+    async def _look(self) -> None:
         await self.sync()
         number = self.beacon.value
         await self.candidates.attend(await asyncio.to_thread(self.store.all_candidates))

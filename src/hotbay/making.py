@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from hotbay.activate import Generation, Image, Proof, Runtime
-from hotbay.activate.threads import in_thread
+from hotbay.activate.threads import handing_over, in_thread
 from hotbay.errors import ActivationFailed, Conflict, LeftOut, NotFound, Problem, SafeMode
 from hotbay.heal import restore_image
 from hotbay.images import Images
@@ -59,7 +59,7 @@ class Maker:
         if strikes is not None and strikes.out and not operation:
             raise LeftOut(f"{row.plugin} is left out: {strikes}", mend=f"`hotbay activate {row.plugin}` tries it again")
         async with self._turns.turn(alone=strikes is not None):
-            with self.suspects.loading(row.plugin, row.version, row.image, operation):
+            with self.suspects.loading(row.plugin, row.version, row.image, operation), handing_over():
                 return await self._make_now(row)
 
     async def _make_now(self, row: Live) -> Generation:

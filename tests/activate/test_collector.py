@@ -16,6 +16,7 @@ from hotbay.activate.collector import (
     DEAR_SECONDS,
     LONG_SECONDS,
     LONGEST_SECONDS,
+    MIDDLE,
     NEVER,
     OFTEN_SECONDS,
     QUIET_SECONDS,
@@ -50,7 +51,7 @@ def clock() -> Iterator[Clock]:
 
 
 def put_off() -> bool:
-    return gc.get_threshold() == (*USUAL[:2], NEVER)
+    return gc.get_threshold() == (USUAL[0], MIDDLE, NEVER)
 
 
 def dear(clock: Clock) -> Collector:
@@ -181,6 +182,30 @@ def test_a_finalizer_may_begin_the_next(clock: Clock) -> None:
     del left
     operate(mine, clock, OFTEN_SECONDS)
     assert put_off()
+
+
+@pytest.mark.parametrize(("usual", "meanwhile"), [((650, 2, 8), (650, 2, NEVER)), ((650, 9, 8), (650, MIDDLE, NEVER))])
+def test_the_middle_generation_is_collected_more_often_not_less(
+    clock: Clock, usual: tuple[int, int, int], meanwhile: tuple[int, int, int]
+) -> None:
+    gc.set_threshold(*usual)
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    assert gc.get_threshold() == meanwhile
+    mine.done()
+    mine.leave()
+    assert gc.get_threshold() == usual
+
+
+def test_what_somebody_sets_for_the_middle_meanwhile_stays(clock: Clock) -> None:
+    mine = Collector(clock)
+    mine.attend()
+    mine.put_off()
+    gc.set_threshold(650, 5, NEVER)
+    mine.done()
+    mine.leave()
+    assert gc.get_threshold() == (650, 5, 8)
 
 
 def test_where_nobody_looks_after_it_nothing_is_put_off(clock: Clock) -> None:

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from hotbay.activate.threads import giving_way, in_thread, quietly
+from hotbay.activate.collector import collector
+from hotbay.activate.threads import giving_way, handing_over, in_thread, quietly
 from hotbay.errors import ActivationFailed
 
 
@@ -49,6 +50,17 @@ def test_the_switch_interval_is_short_while_somebody_computes_and_as_it_was_afte
             assert sys.getswitchinterval() == pytest.approx(0.0002)
         assert sys.getswitchinterval() == pytest.approx(0.0002)
     assert sys.getswitchinterval() == pytest.approx(usual)
+
+
+def test_handing_over_puts_no_collection_off() -> None:
+    collector.attend()
+    before = collector.is_off
+    try:
+        with handing_over():
+            assert sys.getswitchinterval() == pytest.approx(0.0002)
+            assert collector.is_off == before
+    finally:
+        collector.leave()
 
 
 async def test_quiet_work_gives_way_and_hands_its_result_and_its_errors_over() -> None:

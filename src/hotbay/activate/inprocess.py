@@ -22,6 +22,7 @@ from hotbay.activate.context import PluginContext
 from hotbay.activate.owned import Owner
 from hotbay.activate.prove import Left, prove, watch
 from hotbay.activate.resources import Files, close, end
+from hotbay.activate.threads import handing_over
 from hotbay.activate.traces import Brought, Window, undo_signals
 from hotbay.errors import ActivationFailed
 from hotbay.model import Contributions
@@ -241,15 +242,25 @@ class InProcessGeneration:
         await self.context.release()
 
     async def unload(self) -> Proof:
-        """Take back what it left in the process, drop every reference, collect, and look who is still alive."""
+        """Take back what it left in the process, drop every reference, collect, and look who is still alive.
+
+        On the loop in pieces of a millisecond: requests are answered between them.
+        """
+        with handing_over():
+            return await self._unload()
+
+    async def _unload(self) -> Proof:
         self._close_window()
         modules = loader.modules(self.private)
         others = [self.app, self._mounted, self.capabilities, *(self.context.take_left() if self.context else ())]
         watched, left = watch(modules), Left(list(modules.values()), others)
         owner = Owner(self.plugin, self.private, self._image.folder, modules)
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)
         undone = [*undo_signals(owner, loop), *await end(owner)]
+        await asyncio.sleep(0)
         undone += [*self._files.close(), *await close(owner, modules)]
+        await asyncio.sleep(0)
         modules.clear()
         loader.close_package(self.private)
         sdk.bind(self.private, None)

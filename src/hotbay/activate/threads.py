@@ -20,12 +20,11 @@ _usual = sys.getswitchinterval()
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
-    """While the block runs in some thread, threads hand the interpreter over after 0.2 ms instead of 5, and no full
-    collection begins by itself.
+def handing_over() -> Iterator[None]:
+    """While the block runs, threads hand the interpreter over after 0.2 ms instead of 5.
 
-    An import is pure computing: each time the loop wakes up, and after each of its system calls, it would wait out the
-    whole interval, once for each thread that computes.
+    Each time the loop wakes up, and after each of its system calls, it would wait out the whole interval, once for each
+    thread that computes. Safe across awaits, and from any thread.
     """
     global _busy, _usual  # noqa: PLW0603 - the interval is the process's, and so is its count of users
     with _lock:
@@ -33,15 +32,24 @@ def giving_way() -> Iterator[None]:
             _usual = sys.getswitchinterval()
             sys.setswitchinterval(min(_usual, _SHORT_SECONDS))
         _busy += 1
-    collector.put_off()
     try:
         yield
     finally:
-        collector.done()
         with _lock:
             _busy -= 1
             if _busy == 0:
                 sys.setswitchinterval(_usual)
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """`handing_over`, for what makes and drops many objects: no full collection begins by itself meanwhile either."""
+    collector.put_off()
+    try:
+        with handing_over():
+            yield
+    finally:
+        collector.done()
 
 
 async def quietly(function: Callable[..., T], *args: Any) -> T:
