@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,17 @@ async def test_what_a_worker_found_when_it_began_is_no_switch(tmp_path: Path) ->
     async with engine.worker() as worker:
         await worker.version()
         assert worker.follower.passages.of("shop") == []
+
+
+def test_what_was_told_of_a_passage_does_not_change_when_it_goes_on() -> None:
+    made, old = Passages(), serving()
+    old.waited["http"] = 3
+    made.switched({"shop": old}, {})
+    (passage,) = made.of("shop")
+    before = passage.to_json()
+    made.left(old, Proof(alive=("a",)))
+    after = passage.to_json()
+    old.waited["http"] = 4
+    assert (before["done"], before["waited"], before["unload"]) == (False, {}, None)
+    assert (after["done"], after["waited"], after["unload"]["alive"]) == (True, {"http": 3}, ["a"])
+    assert after == asdict(passage)

@@ -65,14 +65,8 @@ class Maker:
     async def _make_now(self, row: Live) -> Generation:
         if self.runtime is None:
             raise ActivationFailed("this worker has no runtime")
-        if not self.images.has(row.image):
-            await asyncio.to_thread(restore_image, self.settings, row)
-        try:
-            image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
-        except NotFound as error:
-            raise ActivationFailed(str(error), mend=error.mend) from error
+        image, before = await asyncio.to_thread(self._image, row)
         generation = self.runtime.create(image)
-        before = resident(os.getpid()) or 0
         try:
             load = partial(self._load, generation, image.manifest)
             await in_thread(load, self.settings.start_seconds, f"load {row.plugin}")
@@ -86,6 +80,16 @@ class Maker:
         if self.settings.server_timing:
             generation.app = timed(generation.app, row.plugin, row.version)
         return generation
+
+    def _image(self, row: Live) -> tuple[Image, int]:
+        """What is to be loaded, and the process's memory before; in a thread: the files are read, a manifest judged."""
+        if not self.images.has(row.image):
+            restore_image(self.settings, row)
+        try:
+            image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
+        except NotFound as error:
+            raise ActivationFailed(str(error), mend=error.mend) from error
+        return image, resident(os.getpid()) or 0
 
     def _load(self, generation: Generation, manifest: Manifest) -> None:
         """In a thread: to compare its paths with those of hundreds of others takes long, too."""
