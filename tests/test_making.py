@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,22 @@ async def test_it_is_loaded_started_and_answers(engine: Engine, tmp_path: Path) 
     proof = await made.discard(generation)
     assert file.read_text() == "start\nstop\n"
     assert proof.clean and made.proofs["shop"] is proof
+
+
+@pytest.mark.parametrize("asked", ["start", "health"])
+async def test_what_a_plugin_computes_before_it_serves_gives_way_to_the_loop(
+    engine: Engine, tmp_path: Path, asked: str
+) -> None:
+    file, usual = tmp_path / "interval", sys.getswitchinterval()
+    said = f"Path({str(file)!r}).write_text(str(sys.getswitchinterval()))"
+    text = f"import sys\nfrom pathlib import Path\n\ndef {asked}():\n    {said}\n"
+    row, made = await row_of(engine, {"routes.py": hello(), "plugin.py": text}), maker(engine)
+    file.unlink()
+    generation = await made.make(row)
+    assert float(file.read_text()) < usual / 10
+    assert sys.getswitchinterval() == pytest.approx(usual)
+    await made.discard(generation)
+    assert sys.getswitchinterval() == pytest.approx(usual)
 
 
 async def test_each_load_is_counted(engine: Engine) -> None:

@@ -7,13 +7,14 @@ import gc
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Table, create_engine
 
-from hotbay.activate import Image, Limits, loader
+from hotbay.activate import Image, Limits, loader, remains
 from hotbay.activate.context import PluginContext, no_engine
 from hotbay.activate.inprocess import InProcess, InProcessGeneration, job_name
 from hotbay.errors import ActivationFailed
@@ -339,6 +340,20 @@ async def test_what_is_still_held_is_named(create: Create) -> None:
     assert await end(generation) == (f"{generation.private}.models.Item",)
     assert (await generation.unload()).clean
     assert holder
+    assert generation.private in remains._frozen.plugins, "it is still in the process: to freeze would keep it for ever"
+
+
+@pytest.mark.parametrize("files", [{}, {"models.py": "class Item: ..."}, {"models.py": "class Item: ...\n1 / 0"}])
+async def test_from_its_load_on_a_generation_is_known_to_be_there_until_it_is_gone(
+    create: Create, files: dict[str, str]
+) -> None:
+    generation = create(files=files)
+    assert generation.private not in remains._frozen.plugins
+    with suppress(ActivationFailed):
+        generation.load()
+    assert generation.private in remains._frozen.plugins
+    assert (await generation.unload()).clean
+    assert generation.private not in remains._frozen.plugins
 
 
 async def test_unload_is_safe_to_repeat_and_before_load(create: Create) -> None:

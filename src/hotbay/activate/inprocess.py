@@ -69,6 +69,7 @@ class InProcessGeneration:
         self._files = Files()
         self._window: Window | None = None
         self._brought = Brought()
+        self._unloaded = False
 
     @property
     def folder(self) -> Any:
@@ -270,8 +271,9 @@ class InProcessGeneration:
         brought, self._brought = self._brought, Brought()
         async with self._runtime.proving:
             proof = await asyncio.to_thread(prove, owner, watched, left, brought, loop)
-        if proof.clean:
+        if proof.clean and not self._unloaded:  # A second one has nothing to look at: it finds everything clean.
             remains.gone(self.private)
+        self._unloaded = True
         return replace(proof, undone=(*undone, *proof.undone))
 
 
