@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hotbay.folder import (
     make_folder,
     sha256_file,
     tree,
+    unfit,
 )
 
 
@@ -97,6 +99,13 @@ def test_special_files_and_unfit_names_are_refused(shop: Path) -> None:
             tree(shop)
         str(caught.value).encode()
         (shop / name).unlink()
+
+
+def test_every_control_character_and_mark_of_direction_is_refused_and_no_other() -> None:
+    wrong = {chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")}
+    wrong |= {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+    refused = {chr(code) for code in range(0x110000) if "control" in unfit(f"a{chr(code)}b")}
+    assert refused == wrong
 
 
 def test_limits_hold_for_folders(shop: Path) -> None:

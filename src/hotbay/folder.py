@@ -53,8 +53,10 @@ def ignored(path: str) -> bool:
 
 def unfit(path: str, limits: Limits = LIMITS) -> str:
     """Why `path` can't be a relative path inside a package; empty when it can."""
-    plain = path.isascii() and path.isprintable()
-    if not plain and any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _BIDI for char in path):
+    # What is printable has none of them, and is known at once.
+    if not path.isprintable() and any(
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _BIDI for char in path
+    ):
         return "no control characters in names"
     if "\\" in path or ":" in path:
         return "no backslashes, drive letters or colons in names"
