@@ -92,13 +92,17 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     vars(module).clear()
 
 
+# So long nobody searches: what is found does not depend on how busy the machine is.
+LONG = 600.0
+
+
 def search(shop: Brood, *names: str, loop: Any = None, **bounds: Any) -> holders.Found:
     """As after unloading: the modules are out of the table, and who looks has the only other references."""
     alive = {f"{shop.owner.private}.jobs.{name}": getattr(shop.jobs, name) for name in names}
     shop.close()
     for module in shop.modules.values():
         vars(module).clear()
-    return holders.find(shop.owner, alive, loop, **bounds)
+    return holders.find(shop.owner, alive, loop, **{"seconds": LONG, **bounds})
 
 
 def test_each_object_has_its_holder_in_the_order_of_the_question(shop: Brood, host: Any) -> None:
@@ -154,7 +158,7 @@ def test_a_thread_that_stands_in_the_plugins_code_is_the_holder_of_last_resort(s
     began.wait(10)
     lonely = type("Lonely", (), {"__module__": shop.owner.private + ".jobs"})
     try:
-        (holder,) = holders.find(shop.owner, {f"{shop.owner.private}.jobs.Lonely": lonely}, None).holders
+        (holder,) = holders.find(shop.owner, {f"{shop.owner.private}.jobs.Lonely": lonely}, None, seconds=LONG).holders
         assert (holder.object, holder.kind, holder.holder) == (
             "shop.jobs.Lonely",
             "thread",
@@ -169,7 +173,7 @@ def test_a_thread_that_stands_in_the_plugins_code_is_the_holder_of_last_resort(s
 
 def test_a_name_that_nothing_known_refers_to(shop: Brood) -> None:
     lonely = type("Lonely", (), {"__module__": "elsewhere"})
-    (holder,) = holders.find(shop.owner, {"elsewhere.Lonely": lonely}, None).holders
+    (holder,) = holders.find(shop.owner, {"elsewhere.Lonely": lonely}, None, seconds=LONG).holders
     assert holder.kind in ("unknown", "object")
     assert holder.object == "elsewhere.Lonely"
     if holder.kind == "unknown":
@@ -182,7 +186,7 @@ def test_with_a_frozen_heap_the_collector_is_asked(shop: Brood) -> None:
     gc.freeze()
     try:
         box = {"order": type("Lonely", (), {"__module__": "elsewhere"})}
-        (holder,) = holders.find(shop.owner, {"elsewhere.Lonely": box["order"]}, None, objects=1).holders
+        (holder,) = holders.find(shop.owner, {"elsewhere.Lonely": box["order"]}, None, seconds=LONG, objects=1).holders
         assert holder.kind == "object"
         assert holder.chain[-1] == "elsewhere.Lonely"
     finally:
@@ -202,7 +206,7 @@ def test_a_search_that_was_cut_short_says_so(shop: Brood, host: Any, monkeypatch
 
 def test_at_most_twenty_are_named(shop: Brood, host: Any) -> None:
     host.kept = [type(f"C{number}", (), {}) for number in range(25)]
-    found = holders.find(shop.owner, {f"x.C{number}": cls for number, cls in enumerate(host.kept)}, None)
+    found = holders.find(shop.owner, {f"x.C{number}": cls for number, cls in enumerate(host.kept)}, None, seconds=LONG)
     assert [holder.holder for holder in found.holders] == [f"holding_host.kept[{number}]" for number in range(20)]
 
 
