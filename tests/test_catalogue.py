@@ -51,6 +51,13 @@ def test_the_columns_of_tables_with_any_name_are_read_generated_ones_too(databas
     assert "v" not in columns
 
 
+def test_a_function_that_somebody_put_in_the_place_of_sqlites_changes_nothing(database: sqlite3.Connection) -> None:
+    before = read_catalogue(database)
+    for name, count in (("like", 2), ("substr", 3), ("upper", 1), ("lower", 1), ("instr", 2)):
+        database.create_function(name, count, lambda *_: 1)
+    assert read_catalogue(database) == before
+
+
 def test_names_alone_are_read_without_columns(database: sqlite3.Connection) -> None:
     light, whole = read_objects(database), read_catalogue(database)
     assert light.entries == whole.entries
