@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -244,15 +243,18 @@ async def test_a_look_at_the_packages_that_fails_is_not_the_last(
     """A folder may vanish between being found and being read."""
     monkeypatch.setattr(asgi, "_CATALOG_SECONDS", 0.01)
     async with open_site(shop_host()) as site:
-        real, looks = site.hotbay.catalog.refresh, itertools.count()
+        real, looks = site.hotbay.catalog.refresh, list[int]()
 
         def refresh() -> bool:
-            if not next(looks):
-                raise FileNotFoundError("modules/gone")
+            looks.append(look := len(looks))
+            if look < 12 and look != 8:
+                raise FileNotFoundError("modules/gone" if look < 4 else "modules/lost")
             return real()
 
         monkeypatch.setattr(site.hotbay.catalog, "refresh", refresh)
-        await until(lambda: "modules/gone" in caplog.text)
+        await until(lambda: len(looks) > 12)
+        told = [str(record.exc_info[1]) for record in caplog.records if record.exc_info and record.name == "hotbay"]
+        assert told == ["modules/gone", "modules/lost", "modules/lost"], "once for as long as it lasts"
         folder = package(tmp_path / "offered", "mail", backend={"routes": ["/api/v1/mail/*"]})
         pack(folder, tmp_path / "home" / "modules")
         await until(lambda: site.hotbay.follower.dispatcher.table.claimed("/api/v1/mail/inbox"), "the package is read")

@@ -264,12 +264,16 @@ class Hotbay:
 
     async def _follow_catalog(self) -> None:
         """Know the local packages, and those put there later; not before serving, because reading them takes time."""
+        said = ""
         while True:
             try:
                 if await asyncio.to_thread(self.catalog.refresh):
                     await self.follower.reclaim()
-            except Exception:  # A folder that vanishes while it is read, for example.
-                log.exception("the local packages could not be read; that is tried again")
+                said = ""
+            except Exception as error:  # A folder that vanishes while it is read, for example.
+                if said != repr(error):  # Not every two seconds for as long as it lasts.
+                    log.exception("the local packages could not be read; that is tried again")
+                said = repr(error)
             await asyncio.sleep(_CATALOG_SECONDS)
 
     async def _write_receipts(self) -> None:
