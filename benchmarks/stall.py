@@ -8,10 +8,9 @@ operations, before and after: how much the machine itself stalls whatever runs o
 that has nothing to do with the host computes, as the other worker does during an operation. `cpu_ms` is how much CPU
 time the process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by
 another thread that held the interpreter. `stolen_ms` is what a hypervisor took of both processors meanwhile (in steps
-of of 10 ms), of which the guest may count a part as `cpu_ms`; `still_ms` for how long of it processes that want nothing
+of 10 ms), of which the guest may count a part as `cpu_ms`; `still_ms` for how long of it processes that want nothing
 but to wake, one on each processor, did not wake either: the whole machine stood still then. `max_own_stall_ms` is the
 longest without that.
- may count a part as `cpu_ms`.
 """
 
 from __future__ import annotations

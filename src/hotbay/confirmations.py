@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hotbay import asked, store
 from hotbay.errors import BadInput, Refused, Unconfirmed
@@ -219,9 +218,7 @@ def _begin(connection: Connection, plan: Plan, operation: int, row: Live, params
         attempts=0,
         at=store.now(),
     )
-    values = asdict(item)
-    statement = upsert(confirmations).values(**values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    connection.execute(asked.put(confirmations), asdict(item))
 
 
 def settle(connection: Connection, item: Confirmation, state: Standing, reason: str) -> Confirmation:

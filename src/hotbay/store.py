@@ -354,9 +354,7 @@ def forget_migrations(connection: Connection, plugin: str, numbers: list[int] | 
 
 def put_settings(connection: Connection, plugin: str, data: dict[str, Any], secrets: dict[str, Any]) -> None:
     """Store a plugin's settings and make its workers look."""
-    values = {"plugin": plugin, "data": data, "secrets": secrets}
-    statement = upsert(plugin_settings).values(**values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    connection.execute(asked.put(plugin_settings), {"plugin": plugin, "data": data, "secrets": secrets})
     connection.execute(update(live).where(live.c.plugin == plugin).values(settings_rev=live.c.settings_rev + 1))
     bump_rev(connection)
 
@@ -382,9 +380,7 @@ def repair_live(connection: Connection, row: Live) -> None:
 
 def put_refusal(connection: Connection, plugin: str, digest: str, problem: str) -> None:
     """Remember why a folder with this content was not brought in, so that it is not tried for ever."""
-    values = {"plugin": plugin, "digest": digest, "problem": problem, "at": now()}
-    statement = upsert(refusals).values(**values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+    connection.execute(asked.put(refusals), {"plugin": plugin, "digest": digest, "problem": problem, "at": now()})
     bump_rev(connection)
 
 
