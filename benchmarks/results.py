@@ -86,10 +86,10 @@ ROWS: dict[str, dict[str, str]] = {
             "by_operation.activate.max_ms by_operation.deactivate.max_ms by_operation.uninstall.max_ms"
         ),
         "Most CPU time that a worker had within a stall, ms": "max_cpu_in_a_stall_ms",
-        "Of the longest: the machine took away, steps of 10 ms; the whole machine stood still, ms": (
+        "Of the longest: the machine took away, steps of 10 ms; a processor ran nobody, ms": (
             "max_stall.stolen_ms max_stall.still_ms"
         ),
-        "Longest without what the whole machine stood still, ms": "max_own_stall_ms",
+        "**Longest without what a processor ran nobody, ms** (goal: ≤ 20)": "max_own_stall_ms",
         "Beside a process that computes, without operations: longest, and p50 of seconds, ms": (
             "baseline_busy.max_stall_ms baseline_busy.stall_p50_ms"
         ),

@@ -8,9 +8,11 @@ operations, before and after: how much the machine itself stalls whatever runs o
 that has nothing to do with the host computes, as the other worker does during an operation. `cpu_ms` is how much CPU
 time the process had within the stall: what is missing there was taken by the machine, and what is not `loop_cpu_ms` by
 another thread that held the interpreter. `stolen_ms` is what a hypervisor took of both processors meanwhile (in steps
-of 10 ms), of which the guest may count a part as `cpu_ms`; `still_ms` for how long of it processes that want nothing
-but to wake, one on each processor, did not wake either: the whole machine stood still then. `max_own_stall_ms` is the
-longest without that.
+of 10 ms), of which the guest may count a part as `cpu_ms`. On each processor a process of real time, which the kernel
+lets run before all others, wants nothing but to wake: `still_ms` is for how long of the stall it did not wake either,
+as its processor ran nobody (a hypervisor had taken it, or the kernel was busy). `max_own_stall_ms` is the longest stall
+without that. Who may not start such a process (`witness` is `ordinary` then) has in `still_ms` only what both
+processors stood still.
 """
 
 from __future__ import annotations
@@ -63,11 +65,15 @@ class Phase:
     ended: float
 
 
+def overlapping(found: Sequence[Late], phase: Phase) -> list[Late]:
+    """The stalls that overlap a phase."""
+    return [item for item in found if item.at - item.late <= phase.ended and item.at >= phase.began]
+
+
 def longest(found: Sequence[Late], phase: Phase) -> Late:
     """The longest stall that overlaps a phase."""
     nothing = Late(0, phase.ended, 0.0, 0.0, 0.0)
-    mine = [item for item in found if item.at - item.late <= phase.ended and item.at >= phase.began]
-    return max(mine, key=lambda item: item.late, default=nothing)
+    return max(overlapping(found, phase), key=lambda item: item.late, default=nothing)
 
 
 def told(item: Late, machine: Machine) -> dict[str, float]:
@@ -81,9 +87,13 @@ def told(item: Late, machine: Machine) -> dict[str, float]:
     }
 
 
-def own(item: Late, machine: Machine) -> float:
-    """Seconds of a stall in which the machine did not stand still."""
-    return item.late - machine.stood(item.at - item.late, item.at)
+def longest_own(found: Sequence[Late], phases: Sequence[Phase], machine: Machine) -> float:
+    """The most seconds of a stall in any of the phases in which the machine did not stand still.
+
+    It need not be of the longest stall: that may have been the machine's.
+    """
+    mine = (item for phase in phases for item in overlapping(found, phase))
+    return max((item.late - machine.stood(item.at - item.late, item.at) for item in mine), default=0.0)
 
 
 def operate(act: Operator, rounds: int, after: float = AFTER) -> list[Phase]:
@@ -125,13 +135,14 @@ def summary(
     return {
         "max_stall_ms": milliseconds(top.late),
         "max_stall": told(top, machine),
-        "max_own_stall_ms": milliseconds(max(own(item, machine) for item in worst.values())),
+        "max_own_stall_ms": milliseconds(longest_own(found, phases, machine)),
         "stall_p50_ms": milliseconds(percentile(lates, 50)),
         "stall_p95_ms": milliseconds(percentile(lates, 95)),
         "max_cpu_in_a_stall_ms": milliseconds(max(item.cpu for item in worst.values())),
         "operations": len(phases),
         "by_operation": {kind: _by_kind(kind, worst, machine) for kind in dict(ROUND)},
         "seconds": round(sum(phase.ended - phase.began for phase in phases), 1),
+        "witness": "real-time" if machine.real_time else "ordinary",
         "baseline": _baseline(found, idle, machine),
         "baseline_busy": _baseline(found, beside, machine),
     }

@@ -23,8 +23,9 @@ RECORD = struct.Struct("<dddd")
 MOST = 200_000
 READ_SECONDS = 0.01
 BEAT_SECONDS = 0.002
-# Less than that may be the scheduler, which lets another process end its slice.
+# Less than that may be the scheduler, which lets another process end its slice; it makes no real-time process wait.
 STILL_SECONDS = 0.005
+STILL_REAL_TIME_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,15 @@ def stolen() -> float:
 
 
 class Machine:
-    """What the machine did while the block runs: what a hypervisor took, and when all processors stood still.
+    """What the machine did while the block runs: what a hypervisor took, and when processors stood still.
 
     A thread reads `stolen` every `READ_SECONDS`. Some hypervisors take time without telling, and the guest counts it as
-    its processes' own: so on each processor a process of its own only wants to wake every `BEAT_SECONDS`.
+    its processes' own: so on each processor a process of its own only wants to wake every `BEAT_SECONDS`. Where the
+    user may have it run before all others (`SCHED_FIFO`, sched(7)), it is late only while its processor runs nobody;
+    elsewhere it may just have to wait for its turn. `real_time`, after the block, says which of both it was.
     """
+
+    real_time = False
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -106,6 +111,7 @@ class Machine:
         self._ended.set()
         self._thread.join()
         self._note()
+        self.real_time = all(_is_real_time(process.pid) for process in self._witnesses)
         for process in self._witnesses:
             process.kill()
             process.wait()
@@ -126,20 +132,38 @@ class Machine:
         return max(0.0, self._taken[last] - self._taken[first])
 
     def stood(self, began: float, ended: float) -> float:
-        """Seconds between two moments in which the witnesses of all processors were late. Ask after the block."""
+        """Seconds between two moments in which a processor ran nobody. Ask after the block.
+
+        Of several processors that which stood longest. With witnesses that are not of real time, seconds in which all
+        of them were late.
+        """
         late = {process.pid: 0.0 for process in self._witnesses}
         for item in self._seen:
             late[item.pid] += max(0.0, min(ended, item.at) - max(began, item.at - item.late))
-        return min(late.values(), default=0.0)
+        return (max if self.real_time else min)(late.values(), default=0.0)
+
+
+def _is_real_time(pid: int) -> bool:
+    return os.sched_getscheduler(pid) == os.SCHED_FIFO
+
+
+def _hurry() -> float:
+    """Run before all others from now on, if that is allowed; answers what is late then, in seconds."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        return STILL_SECONDS
+    return STILL_REAL_TIME_SECONDS
 
 
 def _witness(log: Path, processor: int) -> None:
     os.sched_setaffinity(0, {processor})
+    still = _hurry()
     sheet, before = Sheet(log), time.monotonic()
     while True:
         time.sleep(BEAT_SECONDS)
         now = time.monotonic()
-        if now - before - BEAT_SECONDS >= STILL_SECONDS:
+        if now - before - BEAT_SECONDS >= still:
             sheet.add(now, now - before - BEAT_SECONDS, 0.0, 0.0)
         before = now
 

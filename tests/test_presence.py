@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hotbay.errors import LeaseHeld
-from hotbay.presence import LOOK, MARK, TELL, Fifo, Lease, Status, Workers, ping, stopped
+from hotbay.presence import LOOK, MARK, NEVER, TELL, Fifo, Lease, Status, Workers, ping, stopped, wish, wishes
 
 HOLD = """
 import sys, time
@@ -322,3 +322,9 @@ def test_a_reader_hears_each_word_once_however_often_it_was_said(tmp_path: Path)
     assert fifo.drain() == {LOOK, MARK, TELL, TELL + "shop"}
     assert fifo.drain() == set()
     fifo.close()
+
+
+def test_of_many_who_ask_the_one_who_wants_most_decides() -> None:
+    words = [wish("shop", 7.25), wish("shop", 3.5), wish("shop", NEVER), wish("mail", NEVER), wish("", NEVER)]
+    assert wishes(words) == {"shop": 3.5, "mail": NEVER, "": NEVER}
+    assert wishes([wish("shop", -1.0)]) == {"shop": -1.0}

@@ -106,6 +106,33 @@ def test_an_answer_to_somebody_else_has_not_the_slots_that_were_asked_for(tmp_pa
         assert readings(workers, seconds=600.0)[0].fresh
 
 
+def test_an_answer_to_somebody_who_wanted_less_has_not_the_passages_that_were_asked_for(tmp_path: Path) -> None:
+    workers = Workers(tmp_path)
+    told = {"at": time.monotonic() + 60, "with": ["shop"], "plugins": {}}
+    with silent(workers, os.getpid()):
+        workers.write_meters("w-silent", told)
+        assert readings(workers, "shop", seconds=600.0)[0].fresh
+        assert not readings(workers, "shop", seconds=0.05, since=5.0)[0].fresh
+        workers.write_meters("w-silent", told | {"since": {"shop": 6.0}})
+        assert not readings(workers, "shop", seconds=0.05, since=5.0)[0].fresh
+        workers.write_meters("w-silent", told | {"since": {"shop": 5.0}})
+        assert readings(workers, "shop", seconds=600.0, since=5.0)[0].fresh
+
+
+async def test_passages_are_told_to_those_who_want_them(engine: Engine) -> None:
+    await engine.install()
+    async with engine.worker() as worker:
+        await worker.version()
+        before = time.time()
+        await engine.install(version="2.0.0")
+        (without,) = await ask(engine, "shop")
+        assert without.passages == ()
+        found = await asyncio.to_thread(readings, engine.host.applier.workers, "shop", 20.0, since=before)
+        assert [item["version"] for item in found[0].passages] == ["2.0.0"]
+        found = await asyncio.to_thread(readings, engine.host.applier.workers, "shop", 20.0, since=time.time() + 60)
+        assert found[0].passages == ()
+
+
 def test_who_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

@@ -35,7 +35,7 @@ from hotbay.making import Maker
 from hotbay.meter import Meters
 from hotbay.model import Live
 from hotbay.passages import Passages
-from hotbay.presence import MARK, TELL, Fifo, Status, Workers
+from hotbay.presence import MARK, NEVER, TELL, Fifo, Status, Workers, wishes
 from hotbay.resolve import route_conflicts
 from hotbay.serve import Dispatcher, Serving
 from hotbay.settings import Settings
@@ -369,14 +369,16 @@ class Follower(Hub):
         self.healths[plugin] = told
         self.bulletin.tell()
 
-    def _counts(self, *plugins: str) -> Callable[[], dict[str, Any]]:
-        passages = [item.to_json() for item in self.passages.of(*plugins)]
-        told = self.meters.snapshot(*plugins)
+    def _counts(self, *words: str) -> Callable[[], dict[str, Any]]:
+        wanted = wishes(words)
+        since = {plugin: moment for plugin, moment in wanted.items() if moment < NEVER}
+        passages = [item.to_json() for item in self.passages.of(since)]
+        told = self.meters.snapshot(*wanted)
 
         def made() -> dict[str, Any]:
             held = {} if self.stalls is None else {name: asdict(item) for name, item in self.stalls.held.copy().items()}
             loads = {name: asdict(item) for name, item in self.maker.loads.copy().items()}
-            return told() | {"passages": passages, "held": held, "loads": loads}
+            return told() | {"since": since, "passages": passages, "held": held, "loads": loads}
 
         return made
 

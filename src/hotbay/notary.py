@@ -153,7 +153,8 @@ class Notary:
             return False
         plugin = row["plugin"]
         if plugin not in told:
-            told[plugin] = readings(self.workers, plugin) if present else []
+            # The first is the oldest that waits: what the workers did before it is in others' receipts.
+            told[plugin] = readings(self.workers, plugin, since=_since(row)) if present else []
         patience = self.settings.receipt_seconds + self.settings.drain_seconds + _UNDRAINED_SECONDS
         if waited < patience and any(
             not item["done"] for reading in told[plugin] for item in passages_of(row, reading)
@@ -230,13 +231,18 @@ def passages_of(row: Row, reading: Reading) -> list[Mapping[str, Any]]:
     wanted = row["plan"].get("row") or {}
     active = row["plan"].get("state") == "active"
     revision = wanted.get("revision", 0) if active else 0
-    began = (row["plan"].get("clock") or {}).get("wall", 0.0)
+    since = _since(row)
     found = [
         item
         for item in reading.passages
-        if item["plugin"] == row["plugin"] and item["revision"] == revision and item["at"] >= began - 1.0
+        if item["plugin"] == row["plugin"] and item["revision"] == revision and item["at"] >= since
     ]
     return found[:1] if row["switched"] else []
+
+
+def _since(row: Row) -> float:
+    """The time of day before which no worker switched for this operation: a second before its beginning."""
+    return float((row["plan"].get("clock") or {}).get("wall", 0.0)) - 1.0
 
 
 class Account:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hotbay.activate import Proof
+from hotbay.presence import NEVER
 from hotbay.serve import Serving
 
 _KEPT = 256
@@ -64,9 +65,9 @@ class Passages:
                 item.unload = None if proof is None else proof.to_json()
                 item.seconds, item.done = time.monotonic() - item.began, True
 
-    def of(self, *plugins: str) -> list[Passage]:
-        """The passages of these plugins."""
-        return [item for item in self._kept if item.plugin in plugins]
+    def of(self, wanted: Mapping[str, float]) -> list[Passage]:
+        """The passages of these plugins, of each since a time of day."""
+        return [item for item in self._kept if item.at >= wanted.get(item.plugin, NEVER)]
 
 
 def _passage(plugin: str, old: Serving | None, new: Serving | None) -> Passage:

@@ -14,7 +14,7 @@ import re
 import select
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,15 @@ class Fifo:
 LOOK = "!"
 MARK = "|"
 TELL = "?"
+NEVER = float("inf")
 
 
 def ping(path: Path, word: str = LOOK) -> bool:
     """Wake the reader of a FIFO; False when nobody reads it.
 
-    Words to a worker: LOOK at the rows, MARK the time in the meters, TELL what they counted (followed by the id of a
-    plugin whose slots are wanted too, or by nothing). The empty word wakes nobody: it only asks who reads.
+    Words to a worker: LOOK at the rows, MARK the time in the meters, TELL what they counted (followed by nothing, or by
+    the id of a plugin whose slots are wanted too, and `@` with a time of day if its passages since then are). The empty
+    word wakes nobody: it only asks who reads.
     """
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -95,6 +97,19 @@ def ping(path: Path, word: str = LOOK) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def wish(plugin: str, since: float) -> str:
+    """What follows TELL: a plugin, and the time of day from which its passages are wanted (`NEVER`: none are)."""
+    return plugin if since == NEVER else f"{plugin}@{since!r}"
+
+
+def wishes(words: Iterable[str]) -> dict[str, float]:
+    """What is wanted of each plugin by anybody of many: its passages since the earliest time."""
+    found: dict[str, float] = {}
+    for plugin, _, since in (text.partition("@") for text in words):
+        found[plugin] = min(found.get(plugin, NEVER), float(since or NEVER))
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hotbay.meter import Slot, Tally, total, window
 from hotbay.model import Live
-from hotbay.presence import TELL, Fifo, Workers, stopped
+from hotbay.presence import NEVER, TELL, Fifo, Workers, stopped, wish
 from hotbay.settings import Settings
 
 _TURN_SECONDS = 0.05
@@ -41,10 +41,13 @@ class Reading:
     loads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def readings(workers: Workers, plugin: str = "", seconds: float = _ANSWER_SECONDS) -> list[Reading]:
+def readings(
+    workers: Workers, plugin: str = "", seconds: float = _ANSWER_SECONDS, *, since: float = NEVER
+) -> list[Reading]:
     """Ask every worker that is there, and wait for their answers at most `seconds`.
 
-    With `plugin` each answer has the slots of that plugin, too. Workers that are stopped are not waited for.
+    With `plugin` each answer has the slots of that plugin, too, and its passages from the time of day `since` on.
+    Workers that are stopped are not waited for.
     """
     fifo = Fifo(workers.fifo(f"a-{os.getpid()}-{uuid.uuid4().hex[:6]}"))
     try:
@@ -53,8 +56,8 @@ def readings(workers: Workers, plugin: str = "", seconds: float = _ANSWER_SECOND
         names, pinged = list[str](), 0.0
         while (moment := time.monotonic()) - asked < seconds:
             if moment - pinged >= _PING_SECONDS:  # Again and again: an answer to somebody else may overwrite ours.
-                names, pinged = workers.signal(TELL + plugin), moment
-            found |= {name: _read(workers, name, plugin, asked) for name in names if not _fresh(found, name)}
+                names, pinged = workers.signal(TELL + wish(plugin, since)), moment
+            found |= {name: _read(workers, name, plugin, asked, since) for name in names if not _fresh(found, name)}
             if all(_fresh(found, name) or _stopped(workers, name) for name in names):
                 break
             fifo.wait(_TURN_SECONDS)
@@ -82,10 +85,11 @@ def _stopped(workers: Workers, name: str) -> bool:
     return status is not None and stopped(status.pid)
 
 
-def _read(workers: Workers, name: str, plugin: str, asked: float) -> Reading:
+def _read(workers: Workers, name: str, plugin: str, asked: float, since: float = NEVER) -> Reading:
     said = workers.read_meters(name)
     plugins = said.get("plugins", {})
     fresh = said.get("at", 0.0) >= asked and (not plugin or plugin in said["with"])
+    fresh = fresh and said.get("since", {}).get(plugin, NEVER) <= since
     tallies = {item: Tally.from_json(about["total"]) for item, about in plugins.items()}
     slots = plugins.get(plugin, {}).get("slots", ())
     cut = tuple((since, until, Tally.from_json(item)) for since, until, item in slots)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import types
@@ -14,6 +15,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import stall  # noqa: E402
 import stall_record  # noqa: E402
 
 
@@ -44,6 +46,27 @@ def test_the_machine_stood_still_while_no_processor_woke_anybody(tmp_path: Path)
     assert machine.stood(6.0, 6.5) == 0.0
 
 
+def test_a_processor_that_does_not_even_run_a_real_time_process_stands_still(tmp_path: Path) -> None:
+    machine = stall_record.Machine(tmp_path / "machine")
+    machine.real_time = True
+    machine._witnesses = [types.SimpleNamespace(pid=1), types.SimpleNamespace(pid=2)]  # type: ignore[list-item]
+    machine._seen = [stall_record.Late(1, 5.0, 0.3, 0.0, 0.0), stall_record.Late(2, 4.9, 0.1, 0.0, 0.0)]
+    assert machine.stood(0.0, 9.0) == pytest.approx(0.3)
+    assert machine.stood(0.0, 4.8) == pytest.approx(0.1)
+
+
+def test_the_longest_own_stall_need_not_be_in_the_longest(tmp_path: Path) -> None:
+    machine = stall_record.Machine(tmp_path / "machine")
+    machine.real_time = True
+    machine._witnesses = [types.SimpleNamespace(pid=1)]  # type: ignore[list-item]
+    machine._seen = [stall_record.Late(1, 5.0, 0.3, 0.0, 0.0)]
+    found = [stall_record.Late(9, 5.0, 0.31, 0.0, 0.0), stall_record.Late(9, 6.0, 0.02, 0.0, 0.0)]
+    phase = stall.Phase("install", 4.0, 7.0)
+    assert stall.longest(found, phase).late == 0.31
+    assert stall.longest_own(found, [phase], machine) == pytest.approx(0.02)
+    assert stall.longest_own(found, [stall.Phase("install", 8.0, 9.0)], machine) == 0.0
+
+
 def test_a_witness_on_each_processor_is_late_when_it_is_stopped(tmp_path: Path) -> None:
     with stall_record.Machine(tmp_path / "machine") as machine:
         deadline = time.monotonic() + 20
@@ -60,6 +83,9 @@ def test_a_witness_on_each_processor_is_late_when_it_is_stopped(tmp_path: Path) 
     assert len(machine._witnesses) == len(os.sched_getaffinity(0))
     assert all(process.poll() is not None for process in machine._witnesses)
     assert machine.stood(began, time.monotonic()) >= 0.2
+    hurry = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    allowed = subprocess.run([sys.executable, "-c", hurry], check=False, capture_output=True).returncode == 0
+    assert machine.real_time == allowed
 
 
 def test_late_beats_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
