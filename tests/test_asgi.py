@@ -17,7 +17,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import NoMatchFound, Route
 
-from hotbay import Hotbay, asgi
+from hotbay import Hotbay
 from hotbay.activate import remains
 from hotbay.errors import InvalidConfig
 from hotbay.model import Kind
@@ -235,29 +235,6 @@ async def test_a_plugin_that_is_offered_and_not_installed_is_named(open_site: Op
         answer = await site.get("/api/v1/mail/inbox")
         assert answer.json()["code"] == "plugin-not-active"
         assert "install mail" in answer.json()["mend"]
-
-
-async def test_a_look_at_the_packages_that_fails_is_not_the_last(
-    open_site: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A folder may vanish between being found and being read."""
-    monkeypatch.setattr(asgi, "_CATALOG_SECONDS", 0.01)
-    async with open_site(shop_host()) as site:
-        real, looks = site.hotbay.catalog.refresh, list[int]()
-
-        def refresh() -> bool:
-            looks.append(look := len(looks))
-            if look < 12 and look != 8:
-                raise FileNotFoundError("modules/gone" if look < 4 else "modules/lost")
-            return real()
-
-        monkeypatch.setattr(site.hotbay.catalog, "refresh", refresh)
-        await until(lambda: len(looks) > 12)
-        told = [str(record.exc_info[1]) for record in caplog.records if record.exc_info and record.name == "hotbay"]
-        assert told == ["modules/gone", "modules/lost", "modules/lost"], "once for as long as it lasts"
-        folder = package(tmp_path / "offered", "mail", backend={"routes": ["/api/v1/mail/*"]})
-        pack(folder, tmp_path / "home" / "modules")
-        await until(lambda: site.hotbay.follower.dispatcher.table.claimed("/api/v1/mail/inbox"), "the package is read")
 
 
 async def test_what_a_host_froze_is_seen_again_when_it_has_stopped(open_site: Open) -> None:

@@ -30,7 +30,7 @@ from hotbay.console.events import Feed
 from hotbay.console.leaving import ends_with_server, server_leaving
 from hotbay.console.pages import Pages
 from hotbay.documents import Documents
-from hotbay.duty import keep_looking
+from hotbay.errands import follow_catalog, write_receipts
 from hotbay.errors import HotbayError, LeaseHeld
 from hotbay.facts import HOST_ROUTES, gather
 from hotbay.follow import Follower
@@ -61,8 +61,6 @@ log = logging.getLogger("hotbay")
 _DECLINED = "hotbay.declined"
 _SERVING = "hotbay.serving"
 _LEAVING_SECONDS = 0.25
-_CATALOG_SECONDS = 2.0
-_RECEIPTS_SECONDS = 1.0
 
 
 class PluginRoute(BaseRoute):
@@ -244,8 +242,8 @@ class Hotbay:
         self.feed.start()
         self.follower.keep(self._load_undocumented(), "hotbay documents")
         self.follower.keep(self._leave_with_server(), "hotbay leaving")
-        self.follower.keep(self._follow_catalog(), "hotbay catalog")
-        self.follower.keep(self._write_receipts(), "hotbay receipts")
+        self.follower.keep(follow_catalog(self.catalog, self.follower.reclaim), "hotbay catalog")
+        self.follower.keep(write_receipts(self.notary), "hotbay receipts")
         self.follower.keep(keep_rescuing(self.applier("recovery")), "hotbay rescue")
 
     def _recover(self) -> None:
@@ -261,29 +259,6 @@ class Hotbay:
 
     def _struck(self) -> None:
         self.follower.keep(asyncio.to_thread(pronounce, self.store, self.follower.suspects), "hotbay verdict")
-
-    async def _follow_catalog(self) -> None:
-        """Know the local packages, and those put there later; not before serving, because reading them takes time."""
-        said = ""
-        while True:
-            try:
-                if await asyncio.to_thread(self.catalog.refresh):
-                    await self.follower.reclaim()
-                said = ""
-            except Exception as error:  # A folder that vanishes while it is read, for example.
-                if said != repr(error):  # Not every two seconds for as long as it lasts.
-                    log.exception("the local packages could not be read; that is tried again")
-                said = repr(error)
-            await asyncio.sleep(_CATALOG_SECONDS)
-
-    async def _write_receipts(self) -> None:
-        """Write the receipts of operations that ended a while ago, whoever ran them."""
-        seconds = _RECEIPTS_SECONDS
-        await keep_looking(self.store.path, "writing receipts", self._write_due, seconds, longest=seconds)
-
-    def _write_due(self) -> bool:
-        """True when some operations have to wait for theirs."""
-        return bool(self.notary.write_due())
 
     async def _leave_with_server(self) -> None:
         """A server waits for open answers before it tells us that it stops: plugins' streams must end before that."""

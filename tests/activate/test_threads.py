@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from hotbay.activate.collector import collector
-from hotbay.activate.threads import giving_way, handing_over, in_thread, quietly
+from hotbay.activate.threads import Calm, giving_way, handing_over, in_thread, quietly
 from hotbay.errors import ActivationFailed
 
 
@@ -71,3 +71,28 @@ async def test_quiet_work_gives_way_and_hands_its_result_and_its_errors_over() -
     with pytest.raises(ZeroDivisionError):
         await quietly(lambda number: 1 // number, 0)
     assert sys.getswitchinterval() == pytest.approx(usual)
+
+
+def test_what_has_time_waits_while_others_compute_but_not_for_long() -> None:
+    now = 100.0
+    calm = Calm(5.0, lambda: now)
+    assert calm()
+    with handing_over():
+        assert not calm()
+        now += 4.9
+        assert not calm()
+        now += 0.2
+        assert calm(), "it has waited long enough"
+        assert not calm(), "and waits anew"
+    assert calm()
+
+
+def test_who_was_not_let_in_once_begins_to_wait_anew_after_it_was_calm() -> None:
+    now = 100.0
+    calm = Calm(5.0, lambda: now)
+    with handing_over():
+        assert not calm()
+    now += 60.0
+    assert calm()
+    with handing_over():
+        assert not calm()

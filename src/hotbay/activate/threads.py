@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any, TypeVar
 
 from hotbay.activate.collector import collector
@@ -39,6 +40,29 @@ def handing_over() -> Iterator[None]:
             _busy -= 1
             if _busy == 0:
                 sys.setswitchinterval(_usual)
+
+
+class Calm:
+    """Whether it is calm: what has time waits while others compute in threads, but for at most `patience` seconds.
+
+    Each thread more that wants the interpreter makes the loop wait for it longer.
+    """
+
+    def __init__(self, patience: float, now: Callable[[], float] = monotonic) -> None:
+        self._patience = patience
+        self._now = now
+        self._since: float | None = None
+
+    def __call__(self) -> bool:
+        """True when it is calm, or was not since it was asked for `patience` seconds."""
+        with _lock:
+            busy = _busy > 0
+        if self._since is None:
+            self._since = self._now()
+        if busy and self._now() - self._since < self._patience:
+            return False
+        self._since = None
+        return True
 
 
 @contextmanager
