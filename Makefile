@@ -52,7 +52,7 @@ SLOWEST := $(if $(CI),--durations=30)
 
 unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
 	$(BIN)/python -m pytest $(AGAIN) $(SLOWEST) $(ALONE) || failed=1; \
 	exit $$failed
 
