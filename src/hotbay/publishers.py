@@ -9,16 +9,20 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from hotbay import asked, store
-from hotbay.errors import BadInput, HotbayError, NotFound, Problem, Refused
+from hotbay.errors import BadInput, HotbayError, NotFound, NotVerified, Problem, Refused
 from hotbay.keys import parse_public
-from hotbay.signature import LONGEST_NAME, PublisherKey, fit_name
+from hotbay.model import Live, Trust, TrustState
+from hotbay.provenance import recorded
+from hotbay.signature import LONGEST_NAME, PublisherKey, fit_name, sidecar
+from hotbay.source import Offer
 from hotbay.store import Store
-from hotbay.verify import TrustedPublishers
+from hotbay.verify import TrustedPublishers, appraise
 
 log = logging.getLogger("hotbay.publishers")
 MOST = 200
@@ -84,6 +88,22 @@ class Publishers:
             gone = _only(known, keyid.strip().lower())
             _write(connection, [one for one in known if one is not gone], gone, actor, "distrusted")
         return gone
+
+
+def word_on(offer: Offer, policy: TrustedPublishers) -> tuple[Trust, Problem | None]:
+    """What a list shows of an offer: who made it; and if its signature is none, why an install would be refused."""
+    try:
+        return appraise(offer, policy), None
+    except NotVerified as error:
+        file = str(sidecar(Path(offer.location))) if Path(offer.location).is_absolute() else ""
+        details = "; ".join(str(problem) for problem in error.problems)
+        rule = f"{error.message}: {details}" if details else error.message
+        return Trust(TrustState.INVALID), Problem("(signature)", rule, file=file, mend=error.mend)
+
+
+def word_on_live(row: Live, policy: TrustedPublishers) -> Trust:
+    """Who made what is installed: what was seen when it came, as far as the key is still trusted."""
+    return policy.still(recorded(row))
 
 
 def _same(there: Publisher, name: str) -> Publisher:

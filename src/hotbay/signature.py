@@ -163,7 +163,7 @@ def read_envelope(data: bytes) -> Envelope:
         _refuse_form("(signature)", f"must have at most {LARGEST:,} bytes")
     document = _object(data, "(signature)")
     if document.get("payloadType") != PAYLOAD_TYPE:
-        _refuse_form("payloadType", f"must be {PAYLOAD_TYPE}")
+        _refuse_form("payloadType", "is not of the kind that signs packages")
     body = _bytes(document.get("payload"), "payload")
     return Envelope(_statement(_object(body, "payload")), body, _signatures(document.get("signatures")))
 
