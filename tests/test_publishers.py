@@ -36,7 +36,7 @@ def key(name: str = "Ada") -> str:
 
 
 def test_keys_come_go_and_are_listed_by_name(trusted: Publishers) -> None:
-    assert trusted.all() == []
+    assert (trusted.all(), trusted.chosen) == ([], False)
     eve, first, second = key(), key(), key()
     added = [trusted.trust(name, text, "ann") for name, text in (("eve", eve), ("Ada", first), ("Ada", second))]
     found = trusted.all()
@@ -48,6 +48,9 @@ def test_keys_come_go_and_are_listed_by_name(trusted: Publishers) -> None:
     assert [one.key.text for one in trusted.all()] == [second, eve]
     with pytest.raises(NotFound):
         trusted.distrust(added[1].key.keyid, "bob")
+    for one in trusted.all():
+        trusted.distrust(one.key.keyid, "bob")
+    assert (trusted.all(), trusted.chosen) == ([], True)
 
 
 def test_trusting_again_changes_nothing(trusted: Publishers, registry: Store) -> None:

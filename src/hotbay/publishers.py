@@ -55,6 +55,11 @@ class Publishers:
         """By name, then by age."""
         return sorted(_read(self.store.get_meta(_META)), key=lambda one: (one.key.publisher.casefold(), one.at))
 
+    @property
+    def chosen(self) -> bool:
+        """True when somebody has decided here whom to trust, be it nobody any more."""
+        return self.store.get_meta(_META) is not None
+
     def policy(self, *, required: bool = False) -> TrustedPublishers:
         """What `verify` judges by, as of now."""
         return TrustedPublishers((one.key for one in self.all()), required=required)
