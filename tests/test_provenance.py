@@ -181,6 +181,11 @@ def test_an_edited_folder_is_nobodys_and_is_told(host: OfflineHost) -> None:
     (host.settings.plugins / "shop" / "more.txt").unlink()
     outcome = run(host, Kind.UPGRADE, folder=host.applier.folders.scan()["shop"])
     assert (trust(host), doubts(outcome)) == (BY_ADA, [])
+    run(host, Kind.UPGRADE, folder=edited(host))
+    Publishers(host.store).distrust(ADA.public.keyid, "ann")
+    (host.settings.plugins / "shop" / "more.txt").unlink()
+    run(host, Kind.UPGRADE, folder=host.applier.folders.scan()["shop"])
+    assert trust(host) == Trust(), "what it was once does not count without the key"
 
 
 @pytest.fixture

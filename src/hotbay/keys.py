@@ -21,16 +21,17 @@ PREFIX = "ed25519:"
 
 def fingerprint(key: Ed25519PublicKey) -> str:
     """The SHA-256 of the raw public key, 64 hex digits."""
-    return hashlib.sha256(_raw(key)).hexdigest()
+    return hashlib.sha256(raw_public(key)).hexdigest()
 
 
-def _raw(key: Ed25519PublicKey) -> bytes:
+def raw_public(key: Ed25519PublicKey) -> bytes:
+    """The 32 bytes of a public key."""
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def public_text(key: Ed25519PublicKey) -> str:
     """A public key in one line: `ed25519:` and the raw key in Base64."""
-    return PREFIX + base64.b64encode(_raw(key)).decode()
+    return PREFIX + base64.b64encode(raw_public(key)).decode()
 
 
 def parse_public(text: str) -> Ed25519PublicKey:
