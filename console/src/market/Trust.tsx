@@ -33,7 +33,7 @@ export function SignedBy({ trust }: { trust: Trust }) {
   if (trust.state !== "verified") return null;
   return (
     <Group gap={6} wrap="nowrap">
-      <Text c="teal" component="span" lh={1}><Icon name="ShieldCheckIcon" size={18} /></Text>
+      <span className="hb-verified"><Icon name="ShieldCheckIcon" size={18} /></span>
       <Text size="sm">{t("Signed by {publisher}, verified", { publisher: trust.publisher })} <Text span size="xs" c="dimmed" ff="monospace">{short(trust.keyid)}</Text></Text>
     </Group>
   );

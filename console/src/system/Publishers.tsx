@@ -60,7 +60,7 @@ function Add({ reload }: { reload: () => void }) {
       <Stack gap="sm">
         <Group gap="sm" align="flex-end">
           <TextInput label={t("Publisher")} description={t("As they sign their packages.")} value={name} onChange={(event) => setName(event.currentTarget.value)} required maxLength={120} w={{ base: "100%", xs: 240 }} />
-          <TextInput label={t("Public key")} description={t("One line, from the publisher themselves.")} placeholder="ed25519:…" value={key} onChange={(event) => setKey(event.currentTarget.value)} required autoComplete="off" ff="monospace" style={{ flex: 1, minWidth: 240 }} />
+          <TextInput label={t("Public key")} description={t("One line, from the publisher themselves.")} placeholder="ed25519:…" value={key} onChange={(event) => setKey(event.currentTarget.value)} required autoComplete="off" spellCheck={false} style={{ flex: 1, minWidth: 240 }} />
           <Button type="submit" loading={busy} disabled={!name.trim() || !key.trim()}>{t("Trust")}</Button>
         </Group>
         {refused ? <Failure error={refused} /> : null}
