@@ -47,11 +47,11 @@ def test_addons_are_found_without_running_anything(tmp_path: Path, code: str | N
 def test_the_row_after_an_upgrade_keeps_what_belongs_to_the_plugin(host: OfflineHost) -> None:
     old = host.store.get_live("shop")
     target = Version("shop", "1.1.0", "a" * 64, "b" * 64, "here")
-    row = row_to_be(parse(old.manifest), target, State.INACTIVE, old)
+    row = row_to_be(parse(old.manifest), target, State.INACTIVE, old, kept=())
     assert (row.version, row.sha256, row.image, row.source) == ("1.1.0", "a" * 64, "b" * 64, "here")
     assert (row.revision, row.installed_at, row.active) == (old.revision + 1, old.installed_at, False)
     assert row.updated_at > old.updated_at
-    first = row_to_be(parse(old.manifest), target, State.ACTIVE, None)
+    first = row_to_be(parse(old.manifest), target, State.ACTIVE, None, kept=())
     assert (first.revision, first.installed_at) == (1, first.updated_at)
 
 

@@ -32,7 +32,7 @@ def test_who_says_nothing_loses_nothing(host: OfflineHost) -> None:
 def test_what_is_not_said() -> None:
     asked = Request(Kind.ROLLBACK)
     assert (asked.rows, asked.data) == (Rows.RESTORE, DataPolicy.EXPORT)
-    switches = ("inactive", "with_requirements", "force", "accept_loss", "fresh")
+    switches = ("inactive", "with_requirements", "force", "accept_loss", "fresh", "accept_publisher")
     assert [getattr(asked, name) for name in switches] == [False] * len(switches)
     assert (asked.wait, asked.confirm_within) == (None, 0.0), "as configured, and for good"
     rest = {item.name for item in fields(Request)} - {*switches, "kind", "rows", "data", "wait", "confirm_within"}

@@ -16,6 +16,7 @@ import pytest
 
 from hotbay.errors import NotFound, SourceError
 from hotbay.package import pack, sha256_file
+from hotbay.signature import LARGEST, sidecar
 from hotbay.source import LocalSource, Offer, RemoteSource, UploadSource, newest, pick
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -109,6 +110,61 @@ def test_an_upload(modules: Path, tmp_path: Path) -> None:
     assert source.fetch("shop", "1.9.0", tmp_path / "down").sha256 == offer.sha256
     with pytest.raises(NotFound):
         source.fetch("other", "latest", tmp_path / "down")
+
+
+def test_a_signature_beside_an_archive_comes_with_its_offer(modules: Path, tmp_path: Path) -> None:
+    archive = modules / "shop_v1.9.0.zip"
+    sidecar(archive).write_bytes(b"whatever it says")
+    signed = [offer for offer in LocalSource(modules).list() if offer.signature]
+    assert names(signed) == ["shop 1.9.0"]
+    assert (signed[0].signature, signed[0].sha256) == (b"whatever it says", sha256_file(archive))
+    assert LocalSource(modules).fetch("shop", "1.9.0", tmp_path / "down").offer == signed[0]
+    (offer,) = UploadSource(archive).list()
+    assert offer.signature == b"whatever it says"
+    assert "signature" not in offer.to_json()
+    assert all(not offer.sha256 for offer in LocalSource(modules).list() if not offer.signature)
+
+
+def test_a_signature_that_can_t_be_read_is_not_taken_for_none(modules: Path, tmp_path: Path) -> None:
+    sidecar(modules / "shop_v1.9.0.zip").mkdir()
+    source = LocalSource(modules)
+    assert "shop 1.9.0" not in names(source.list())
+    assert [problem.rule for problem in source.problems()] == [
+        f"the signature {modules}/shop_v1.9.0.zip.sig.json is no file"
+    ]
+    with pytest.raises(SourceError):
+        UploadSource(modules / "shop_v1.9.0.zip").list()
+
+
+def test_the_hash_of_what_is_signed_is_computed_once(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hotbay import source as subject
+
+    hashed: list[str] = []
+    real = subject.sha256_file
+    monkeypatch.setattr(subject, "sha256_file", lambda path: (hashed.append(path.name), real(path))[1])
+    archive = modules / "shop_v1.9.0.zip"
+    source = LocalSource(modules)
+    source.list()
+    assert hashed == []
+    sidecar(archive).write_bytes(b"one")
+    assert [offer.signature for offer in source.list() if offer.signature] == [b"one"]
+    source.list()
+    assert hashed == [archive.name]
+    before = sidecar(archive).stat()
+    sidecar(archive).write_bytes(b"two")
+    os.utime(sidecar(archive), ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [offer.signature for offer in source.list() if offer.signature] == [b"two"]
+    info, content = archive.stat(), archive.read_bytes()
+    archive.write_bytes(content[:-1] + b"x")
+    os.utime(archive, ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert archive.stat().st_size == info.st_size
+    source.list()
+    assert hashed == [archive.name] * 2, "read again: what is no archive any more has no hash"
+    archive.write_bytes(content)
+    source.list()
+    sidecar(archive).unlink()
+    assert all(not offer.signature and not offer.sha256 for offer in source.list())
+    assert hashed == [archive.name] * 3
 
 
 class Repository:
@@ -216,6 +272,16 @@ def test_a_repository(repository: Repository, modules: Path, tmp_path: Path) -> 
     assert source.name == repository.url + "/"
 
 
+def test_a_signature_in_the_index_comes_with_its_offer(repository: Repository, tmp_path: Path) -> None:
+    signature = {"payload": "é", "signatures": [{"sig": "AA=="}]}
+    repository.publish("", SHOP | {"signature": signature}, SHOP | {"version": "1.0.1", "signature": None})
+    repository.answers["/download/shop/1.0.0"] = body(b"bytes")
+    unsigned, offer = RemoteSource(repository.url).list()
+    assert json.loads(offer.signature) == signature
+    assert unsigned.signature == b""
+    assert RemoteSource(repository.url).fetch("shop", "1.0.0", tmp_path / "down").offer == offer
+
+
 @pytest.mark.parametrize(
     "address", ["/download/shop/1.0.0", "download/shop/1.0.0", None, "/plugins/download/shop/1.0.0"]
 )
@@ -304,6 +370,10 @@ def test_garbage_for_an_index(repository: Repository, index: bytes) -> None:
         {"version": None},
         {"sha256": "short"},
         {"sha256": 5},
+        {"signature": "text"},
+        {"signature": ["x"]},
+        {"signature": 0},
+        {"signature": {"payload": "x" * LARGEST}},
         {"size": -1},
         {"size": "1"},
         {"download_url": 5},

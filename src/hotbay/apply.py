@@ -215,8 +215,9 @@ class Applier:
         steps: list[dict[str, Any]] | None = None,
     ) -> None:
         detail: dict[str, Any] = {"steps": steps or []} | ({"error": error.to_json()} if error is not None else {})
-        if plan is not None and plan.reason:
-            detail["reason"] = plan.reason
+        if plan is not None:
+            about = {"reason": plan.reason, "trust": plan.trust}
+            detail |= {name: value for name, value in about.items() if value}
         store.add_audit(
             connection,
             actor=self.actor,

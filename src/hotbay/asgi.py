@@ -45,6 +45,7 @@ from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
 from hotbay.pools import limit_pools
 from hotbay.presence import Workers
+from hotbay.publishers import Publishers
 from hotbay.rescue import keep_rescuing
 from hotbay.rubbish import clear_rubbish
 from hotbay.settings import Settings
@@ -133,6 +134,7 @@ class Hotbay:
         self.images = Images(self.settings.images)
         self.vault = Vault(self.store, self.settings.home / "secret.key")
         self.licenses = Licenses(self.store, self.vault)
+        self.publishers = Publishers(self.store)
         self.host = FrameworkHost(app)
         self.catalog = Catalog(self.settings)
         self.documents = Documents(self.settings.documents)

@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from hotbay.errors import HotbayError, InvalidPackage, NotFound, Problem, StateE
 from hotbay.frontend import Toolchain, build, has_frontend
 from hotbay.lint import breaking, judge
 from hotbay.package import read_manifest, tree, unpack
+from hotbay.seal import fits
+from hotbay.signature import beside, read_envelope, sidecar
 from hotbay_sdk.manifest import FILES, Manifest
 from hotbay_sdk.rules import RESERVED
 
@@ -32,11 +34,16 @@ Files = dict[str, Path]
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found. With `errors` an install is refused. `manifest` is None when it can't be read."""
+    """What `check` found. With `errors` an install is refused. `manifest` is None when it can't be read.
+
+    `signature` says in whose name and with which keys an archive is signed, when that is about these bytes; whether it
+    is genuine is seen only by who has the public keys.
+    """
 
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     manifest: Manifest | None
+    signature: dict[str, Any] | None = None
 
     @property
     def ok(self) -> bool:
@@ -52,6 +59,7 @@ class Report:
             "version": known.version if known else "",
             "errors": [problem.to_json() for problem in self.errors],
             "warnings": [problem.to_json() for problem in self.warnings],
+            "signature": self.signature,
         }
 
 
@@ -66,7 +74,29 @@ def check(path: Path) -> Report:
             unpacked = unpack(path, Path(place) / "package")
         except HotbayError as error:
             return Report(_problems(error), (), None)
-        return _check_folder(unpacked.root)
+        return _with_signature(_check_folder(unpacked.root), path)
+
+
+def _with_signature(report: Report, archive: Path) -> Report:
+    """What lies beside the archive: a host refuses the package when that is no signature of these bytes."""
+    try:
+        data = beside(archive)
+        found = read_envelope(data) if data else None
+    except HotbayError as error:
+        return replace(report, errors=(*report.errors, *_of_signature(error, archive)))
+    if found is None or report.manifest is None:
+        return report
+    if not fits(found, archive):
+        rule, mend = "is of another package than this one", "sign it again with `hotbay sign`"
+        problem = Problem("(signature)", rule, file=sidecar(archive).name, mend=mend)
+        return replace(report, errors=(*report.errors, problem))
+    told = {"publisher": found.statement.publisher, "keyids": list(found.keyids)}
+    return replace(report, signature=told)
+
+
+def _of_signature(error: HotbayError, archive: Path) -> Iterator[Problem]:
+    for problem in _problems(error):
+        yield replace(problem, file=sidecar(archive).name, mend=problem.mend or error.mend)
 
 
 def _check_folder(folder: Path) -> Report:

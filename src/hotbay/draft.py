@@ -25,6 +25,8 @@ from hotbay.migrations import checksum, read_migrations
 from hotbay.model import Kind, Live, Rows, State, Version
 from hotbay.premises import both_grants, changed_row, fresh_start, has_addon, row_to_be, shows, tables_there
 from hotbay.presence import Workers
+from hotbay.provenance import all_recorded, left, other_publisher
+from hotbay.publishers import Publishers
 from hotbay.readings import Rate, age, error_rate
 from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts, Resolution, needed_by, refuse_if_needed, resolve
@@ -32,7 +34,7 @@ from hotbay.settings import Settings
 from hotbay.source import Source, UploadSource
 from hotbay.staging import temporary_tree
 from hotbay.store import Store
-from hotbay.verify import AllowUnsigned, VerifiedPackage, verify, verify_folder
+from hotbay.verify import KnownContent, VerifiedPackage, verify, verify_folder
 from hotbay.wayback import WayBack, refuse_outgrown
 from hotbay_sdk.manifest import Manifest, parse
 
@@ -55,6 +57,7 @@ class Drafter:
         self.folders = folders
         self.sources = sources
         self.facts = facts
+        self.publishers = Publishers(registry)
         self.back = WayBack(settings, registry, images, facts)
 
     @contextmanager
@@ -122,7 +125,7 @@ class Drafter:
             contract=timetable.after,
             tables=parse(old.manifest).database.tables if old is not None else (),
             permissions=manifest.permissions,
-            warnings=[*resolution.warnings, *([] if package.trust != "unsigned" else ["the package is not signed"])],
+            warnings=resolution.warnings,
             prune=self._prunable(target, old),
             shelve=request.folder is None,
             expand=params,
@@ -133,8 +136,20 @@ class Drafter:
             frontend=shows(self.settings, package.root),
         )
         plan = replace(plans.asking(plan, manifest, old), findings=timetable.findings)
-        row = row_to_be(manifest, target, state, old)
+        plan = plans.made_by(plan, package.trust, self._left(request, package, old, ahead))
+        kept = [item["image"] for item in self.store.history(target.plugin)]
+        row = row_to_be(manifest, target, state, old, kept=kept, trust=package.trust)
         return Draft(plan, old, row, package.root)
+
+    def _left(self, request: Request, package: VerifiedPackage, old: Live | None, ahead: bool) -> str:
+        """The verified publisher whom the package takes the plugin from. Raises OtherPublisher unless somebody agreed.
+
+        A folder is changed by who may write this host's files: that is told, and there is nobody to ask.
+        """
+        before = left(old, package.trust)
+        if before and not (ahead or request.accept_publisher or request.folder is not None):
+            raise other_publisher(package.manifest.id, package.manifest.version, before)
+        return before
 
     def _confirm(self, request: Request, old: Live | None) -> dict[str, Any] | None:
         """What is to be confirmed, with the rate of errors of what serves now: it is the measure."""
@@ -149,8 +164,12 @@ class Drafter:
 
     def _verified(self, request: Request, temporary: Path) -> VerifiedPackage:
         tree = temporary / "tree"
+        policy = self.publishers.policy(required=self.settings.require_signature)
         if request.folder is not None:
-            return verify_folder(request.folder.path, tree, plugin=request.folder.plugin, policy=AllowUnsigned())
+            row = self.store.find_live(request.folder.plugin)
+            known = {image: policy.still(trust) for image, trust in all_recorded(row).items()}
+            before = KnownContent(known, policy)
+            return verify_folder(request.folder.path, tree, plugin=request.folder.plugin, policy=before)
         if not request.plugin and request.file is None:
             raise BadInput("name a plugin or a package file", mend="for example `hotbay install ai_chatbot`")
         if request.file is not None:
@@ -159,7 +178,7 @@ class Drafter:
         else:
             source, plugin = self.sources(), request.plugin
         download = source.fetch(plugin, request.version or "latest", temporary)
-        return verify(download, tree, expected_sha256=request.sha256, policy=AllowUnsigned())
+        return verify(download, tree, expected_sha256=request.sha256, policy=policy)
 
     def _resolve(self, request: Request, manifest: Manifest, live: Mapping[str, Live], ahead: bool) -> Resolution:
         catalogue = self._catalogue() if manifest.requires else {}

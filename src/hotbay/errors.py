@@ -13,6 +13,7 @@
     │   ├── Superseded           exit 5   status 409  "superseded"
     │   ├── NotAdditive          exit 5   status 409  "not-additive"
     │   ├── LosesRows            exit 5   status 409  "loses-rows"
+    │   ├── OtherPublisher       exit 5   status 409  "other-publisher"
     │   ├── Unconfirmed          exit 5   status 409  "unconfirmed"
     │   └── TooLate              exit 5   status 409  "too-late"
     ├── NotVerified              exit 6   status 422  "not-verified"
@@ -153,6 +154,12 @@ class LosesRows(Refused):
     """Rows that were written since a backup would be lost, and nobody agreed to that; `lost` has their numbers."""
 
     code = "loses-rows"
+
+
+class OtherPublisher(Refused):
+    """An upgrade would take a plugin away from the verified publisher it is from, and nobody agreed to that."""
+
+    code = "other-publisher"
 
 
 class Unconfirmed(Refused):

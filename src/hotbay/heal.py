@@ -36,8 +36,9 @@ log = logging.getLogger("hotbay.heal")
 def restore_image(settings: Settings, row: Live) -> Path | None:
     """The image of a live row, restored when it is missing and its content is found; None when it is nowhere.
 
-    Only what has the row's content hash is taken: it was verified and granted when it was installed. Safe to repeat and
-    to do in several processes at once: an image comes by one rename.
+    Only what has the row's content hash is taken: it was verified and granted when it was installed, so no signature is
+    asked for again, also where one is required. Safe to repeat and to do in several processes at once: an image comes
+    by one rename.
     """
     images = Images(settings.images)
     if images.has(row.image):

@@ -16,14 +16,21 @@ def read_key(file: Path, make: Callable[[], bytes]) -> bytes:
     Of several processes that come at once, one makes it and all read the same; the file is whole or not there.
     """
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{me()}.{os.urandom(4).hex()}")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with suppress(FileExistsError):
+            new_key(file, make())
+    return file.read_bytes()
+
+
+def new_key(file: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read, whole or not at all. Raises FileExistsError when it is there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{me()}.{os.urandom(4).hex()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
         with os.fdopen(fd, "wb") as stream:
-            stream.write(make())
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        with suppress(FileExistsError):
-            os.link(temporary, file)
+        os.link(temporary, file)
+    finally:
         temporary.unlink()
-    return file.read_bytes()

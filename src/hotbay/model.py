@@ -67,6 +67,46 @@ class Standing(StrEnum):
         return self in (Standing.PENDING, Standing.FAILED)
 
 
+class TrustState(StrEnum):
+    """What is known of who made a package.
+
+    `verified`: signed with a publisher's key that this host trusts. `unknown`: signed with keys that it does not know,
+    so nothing is known. `invalid`: what stands beside it as a signature is none; such a package is never brought in.
+    """
+
+    VERIFIED = "verified"
+    UNKNOWN = "unknown"
+    UNSIGNED = "unsigned"
+    PINNED = "pinned"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A policy's word on a package; publisher and key id are only claimed unless it is verified."""
+
+    state: TrustState = TrustState.UNSIGNED
+    publisher: str = ""
+    keyid: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """True when it is known who made it."""
+        return self.state is TrustState.VERIFIED
+
+    def to_json(self) -> dict[str, str]:
+        """Flat JSON."""
+        return {"state": self.state.value, "publisher": self.publisher, "keyid": self.keyid}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Trust:
+        """Read what `to_json` wrote; anything else counts as unsigned."""
+        try:
+            return cls(TrustState(data["state"]), str(data["publisher"]), str(data["keyid"]))
+        except (KeyError, TypeError, ValueError):
+            return cls()
+
+
 @dataclass(frozen=True)
 class Version:
     """One package as a host knows it: identity (`plugin version sha256`) and the image it unpacks to."""

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.version import Version as Number
 
 from hotbay.errors import Refused
-from hotbay.model import DataPolicy, Kind, Live, Rows, State, Version
+from hotbay.model import DataPolicy, Kind, Live, Rows, State, Trust, TrustState, Version
 from hotbay_sdk.manifest import Manifest, parse
 
 Words = tuple[str, dict[str, Any]]
@@ -48,7 +48,8 @@ class Plan:
 
     `reads` are tables of others that the plugin is to read, `added` those and the permissions that the version before
     did not have. `findings` are the statements because of which requests wait, or which run after the switch.
-    `reason` is why nobody had to consent: what Hotbay does by itself says it.
+    `reason` is why nobody had to consent: what Hotbay does by itself says it. `trust` says of a package that comes in
+    who made it (`state`, `publisher`, `keyid`), and from which verified publisher it would take the plugin (`was`).
     """
 
     kind: Kind
@@ -64,10 +65,12 @@ class Plan:
     reads: tuple[str, ...] = ()
     added: dict[str, list[str]] = field(default_factory=dict)
     findings: tuple[dict[str, Any], ...] = ()
+    trust: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [self.title, *(f"  {number}. {step.summary}" for number, step in enumerate(self.steps, 1))]
         lines += [f"  reason: {self.reason}"] if self.reason else []
+        lines += [f"  signature: {self._signature()}"] if self.trust else []
         lines += [f"  permission: {name}{self._new('permissions', name)}" for name in self.permissions]
         lines += [f"  reads: table {name} of the host{self._new('reads', name)}" for name in self.reads]
         for item in self.findings:
@@ -80,6 +83,11 @@ class Plan:
     def _new(self, what: str, name: str) -> str:
         return " (new)" if name in self.added.get(what, ()) else ""
 
+    def _signature(self) -> str:
+        state, publisher, keyid = (self.trust[name] for name in ("state", "publisher", "keyid"))
+        made = {"verified": f"verified, by {publisher}", "unknown": f"by an unknown key, in the name of {publisher}"}
+        return f"{made.get(state, state)}{f' (key {keyid[:16]})' if keyid else ''}"
+
     @property
     def title(self) -> str:
         """`upgrade ai_chatbot 1.0.0 → 1.1.0`."""
@@ -89,7 +97,7 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """JSON for the journal, the API and `--json`."""
         data = asdict(self) | {"title": self.title}
-        return data if self.reason else {name: value for name, value in data.items() if name != "reason"}
+        return {name: value for name, value in data.items() if value or name not in ("reason", "trust")}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
@@ -108,6 +116,7 @@ class Plan:
             reads=tuple(data.get("reads", ())),
             added=data.get("added", {}),
             findings=tuple(data.get("findings", ())),
+            trust=data.get("trust", {}),
         )
 
 
@@ -255,6 +264,25 @@ def asking(plan: Plan, manifest: Manifest, old: Live | None) -> Plan:
     wants = {"permissions": manifest.permissions, "reads": reads}
     new = {what: [name for name in names if name not in had[what]] for what, names in wants.items()}
     return replace(plan, reads=reads, added={what: names for what, names in new.items() if names})
+
+
+def made_by(plan: Plan, trust: Trust, before: str) -> Plan:
+    """The plan, with who made the package, and a warning if that is nobody whom this host trusts.
+
+    `before` is the verified publisher whom it takes the plugin from, if it does.
+    """
+    version = plan.after.version if plan.after is not None else ""
+    lost = [f"{plan.plugin} is from {before}; {version} is not signed by them"] if before else []
+    return replace(plan, trust=trust.to_json() | {"was": before}, warnings=(*plan.warnings, *lost, *_doubts(trust)))
+
+
+def _doubts(trust: Trust) -> list[str]:
+    if trust.state is TrustState.UNSIGNED:
+        return ["the package is not signed"]
+    if trust.state is not TrustState.UNKNOWN:
+        return []
+    how = "`hotbay publishers trust` takes their public key"
+    return [f"signed in the name of {trust.publisher}, with the unknown key {trust.keyid or 'without an id'}; {how}"]
 
 
 def naming(plan: Plan, folder: str) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,26 @@ from hotbay.bench import grant_for
 from hotbay.frontend import has_frontend
 from hotbay.grant import Grant
 from hotbay.migrate import owned_tables
-from hotbay.model import Contributions, Live, State, Version
+from hotbay.model import Contributions, Live, State, Trust, Version
+from hotbay.provenance import remembered
 from hotbay.settings import Settings
 from hotbay.store import now
 from hotbay_sdk.manifest import Manifest, dump, parse
 
 
-def row_to_be(manifest: Manifest, target: Version, state: State, old: Live | None) -> Live:
-    """The live row after an install or a change of version; its contributions come later."""
+def row_to_be(
+    manifest: Manifest,
+    target: Version,
+    state: State,
+    old: Live | None,
+    *,
+    kept: Collection[str],
+    trust: Trust | None = None,
+) -> Live:
+    """The live row after an install or a change of version; its contributions come later.
+
+    `kept` are the images that can be gone back to, `trust` is what is known of who made a package that comes in now.
+    """
     moment = now()
     return Live(
         plugin=target.plugin,
@@ -35,6 +47,7 @@ def row_to_be(manifest: Manifest, target: Version, state: State, old: Live | Non
         installed_at=old.installed_at if old else moment,
         updated_at=moment,
         settings_rev=old.settings_rev if old else 0,
+        extra=remembered(old, kept, target.image, trust),
     )
 
 

@@ -16,17 +16,11 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from hotbay.errors import BadInput, NotVerified, StateError
 from hotbay.keyfile import read_key
+from hotbay.keys import fingerprint, fresh_private, load_private, unbase64
 
 FORMAT = "hotbay-receipt/1"
 ANCHOR = "hotbay-anchor/1"
@@ -84,7 +78,7 @@ def digest(receipt: Receipt) -> str:
 
 def key_id(key: Ed25519PublicKey) -> str:
     """A short name of a public key: 16 hex digits of its SHA-256."""
-    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+    return fingerprint(key)[:16]
 
 
 def public_pem(key: Ed25519PublicKey) -> str:
@@ -123,21 +117,13 @@ class HostKey:
 
     def _private(self) -> Ed25519PrivateKey:
         if self._key is None:
-            try:
-                found = load_pem_private_key(read_key(self.file, _fresh_key), None)
-            except (ValueError, TypeError):
-                found = None
-            if not isinstance(found, Ed25519PrivateKey):
+            found = load_private(read_key(self.file, fresh_private))
+            if found is None:
                 raise StateError(
                     f"{self.file} is no Ed25519 key", mend="restore the file, or move it away for a new one"
                 )
             self._key = found
         return self._key
-
-
-def _fresh_key() -> bytes:
-    pair = Ed25519PrivateKey.generate()
-    return pair.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 # ── checking ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,10 +145,7 @@ def verify(signed: Any, key: Ed25519PublicKey, form: str = FORMAT) -> Receipt:
             mend="give the public key of the host that wrote it with --key",
         )
     try:
-        signature = base64.b64decode(signed["signature"], validate=True)
-        if base64.b64encode(signature).decode() != signed["signature"]:
-            raise ValueError("not the one way to write it")
-        key.verify(signature, _DOMAIN + canonical(receipt))
+        key.verify(unbase64(signed["signature"]), _DOMAIN + canonical(receipt))
     except (InvalidSignature, ValueError, TypeError, BadInput):
         raise NotVerified("the receipt is not the one that was signed: it, or its signature, was changed") from None
     return receipt
@@ -170,17 +153,18 @@ def verify(signed: Any, key: Ed25519PublicKey, form: str = FORMAT) -> Receipt:
 
 def parse(text: str) -> Any:
     """The JSON of a receipt's file. Raises BadInput for what is no JSON, and for objects with a name twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name is there twice")
-        return found
-
     try:
         return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"that is no receipt: {error}") from None
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json.loads`. Raises ValueError when a name is there twice: readers would not agree."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def check_whole(receipts: list[Receipt], anchor: Receipt | None) -> list[str]:

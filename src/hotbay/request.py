@@ -20,7 +20,7 @@ class Request:
     what goes came in this very go and needs no backup, `wait` how long to wait for the lease (seconds; None: as
     configured), `confirm_within` the seconds after which an install or upgrade goes back unless it was confirmed (0:
     never; `rows` is then what that does with the rows), `image` the exact code to roll back to, `reason` why Hotbay
-    does it by itself.
+    does it by itself, `accept_publisher` whether an upgrade may come from another publisher than the verified one.
     """
 
     kind: Kind
@@ -42,6 +42,7 @@ class Request:
     confirm_within: float = 0.0
     image: str = ""
     reason: str = ""
+    accept_publisher: bool = False
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     watch_seconds: float = Field(0.25, ge=0.05, le=60)
     jobs: bool = True
     load_one_first: bool = False
+    require_signature: bool = False
     safe_mode: bool = False
     stall_seconds: float = Field(0.2, ge=0, le=60)
     server_timing: bool = False

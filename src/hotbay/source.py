@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from hotbay.errors import HotbayError, NotFound, Problem, SourceError
 from hotbay.package import LIMITS, read_manifest, sha256_file
+from hotbay.signature import LARGEST, beside, sidecar
 from hotbay_sdk import rules
 from hotbay_sdk.manifest import dump
 
@@ -36,7 +37,10 @@ _SHA256 = re.compile(r"(?:[0-9a-fA-F]{64})?")
 
 @dataclass(frozen=True)
 class Offer:
-    """A package that a source has. `sha256` and `size` (bytes) are what the source says, empty or 0 when nothing."""
+    """A package that a source has. `sha256` and `size` (bytes) are what the source says, empty or 0 when nothing.
+
+    `signature` is the envelope that came with it, as it is and not checked; empty when none did.
+    """
 
     id: str
     version: str
@@ -44,9 +48,10 @@ class Offer:
     size: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
     location: str = ""
+    signature: bytes = b""
 
     def to_json(self) -> dict[str, Any]:
-        """Flat JSON with the manifest below."""
+        """Flat JSON with the manifest below, without the signature."""
         names = ("id", "version", "sha256", "size", "manifest", "location")
         return {name: getattr(self, name) for name in names}
 
@@ -54,6 +59,7 @@ class Offer:
 # Named here because inside a class with a method `list` that word means the method.
 Offers = list[Offer]
 Problems = list[Problem]
+Mark = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -107,16 +113,19 @@ def _same(one: str, other: str) -> bool:
 
 
 class LocalSource:
-    """Every .zip and .tar.gz in a folder and below it (not in dot folders). What can't be read is left out."""
+    """Every .zip and .tar.gz in a folder and below it (not in dot folders), with the signatures beside them.
+
+    What can't be read is left out. Files are read again when they, or their signatures, have other times.
+    """
 
     name = "local"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[Path, tuple[tuple[int, int], Offer | Problem]] = {}
+        self._known: dict[Path, tuple[Mark, Offer | Problem]] = {}
 
     def list(self) -> Offers:
-        """All packages, by id, the newest version first; hashes are not computed for a list."""
+        """All packages, by id, the newest version first; hashes are computed of those only that are signed."""
         return newest(found for found in self._scan() if isinstance(found, Offer))
 
     def problems(self) -> Problems:
@@ -132,14 +141,26 @@ class LocalSource:
         before, self._known = self._known, {}
         for path in _archives(self.folder):
             try:
-                info = path.stat()
-                mark = (info.st_mtime_ns, info.st_size)
+                mark = (*_mark(path), *_mark_beside(path))
                 known = before.get(path)
-                found = known[1] if known and known[0] == mark else _offer(path, info.st_size)
+                found = known[1] if known and known[0] == mark else _offer(path)
             except FileNotFoundError:  # removed since the folder was read
                 continue
             self._known[path] = (mark, found)
             yield found
+
+
+def _mark(path: Path) -> Mark:
+    """What is another one when a file is another one. The time of change can't be set at will, as that of writing."""
+    info = path.stat()
+    return info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_size
+
+
+def _mark_beside(archive: Path) -> Mark:
+    try:
+        return _mark(sidecar(archive))
+    except OSError:
+        return ()
 
 
 def _archives(folder: Path) -> list[Path]:
@@ -150,18 +171,19 @@ def _archives(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _offer(path: Path, size: int) -> Offer | Problem:
+def _offer(path: Path) -> Offer | Problem:
     try:
-        manifest = read_manifest(path)
+        manifest, signature, size = read_manifest(path), beside(path), path.stat().st_size
     except HotbayError as error:
         return Problem("(package)", error.message, file=str(path), mend=error.mend)
     except PermissionError as error:
         return Problem("(package)", f"can't be read: {error.strerror}", file=str(path))
-    return Offer(manifest.id, manifest.version, "", size, dump(manifest), str(path))
+    sha256 = sha256_file(path) if signature else ""
+    return Offer(manifest.id, manifest.version, sha256, size, dump(manifest), str(path), signature)
 
 
 class UploadSource:
-    """One file that somebody gave."""
+    """One file that somebody gave, with the signature beside it."""
 
     name = "upload"
 
@@ -169,10 +191,11 @@ class UploadSource:
         self.path = path
 
     def list(self) -> Offers:
-        """The one package. Raises NotFound, InvalidPackage or InvalidManifest."""
+        """The one package. Raises NotFound, InvalidPackage, InvalidManifest or SourceError."""
         manifest = read_manifest(self.path)
         size, sha256 = self.path.stat().st_size, sha256_file(self.path)
-        return [Offer(manifest.id, manifest.version, sha256, size, dump(manifest), str(self.path))]
+        signature = beside(self.path)
+        return [Offer(manifest.id, manifest.version, sha256, size, dump(manifest), str(self.path), signature)]
 
     def fetch(self, plugin: str, version: str, into: Path) -> Download:
         """Copy the file. Raises as `list` does, NotFound when it is another package."""
@@ -207,7 +230,7 @@ def _write(chunks: Iterator[bytes], offer: Offer, into: Path, most: int) -> Down
 
 
 class RemoteSource:
-    """A repository server: `/manifest.json` and `/download/{id}/{version}`.
+    """A repository server: `/manifest.json`, which has the packages' signatures too, and `/download/{id}/{version}`.
 
     `timeout` (seconds) holds for connecting and for each wait for bytes, `patience` (seconds) for a whole answer,
     `max_bytes` for a package. Redirects and download addresses must stay on the repository's scheme, host and
@@ -261,11 +284,13 @@ class RemoteSource:
         sha256, size = entry.get("sha256") or "", entry.get("size") or 0
         texts = [(_ID, plugin), (_VERSION, version), (_SHA256, sha256)]
         good = all(isinstance(text, str) and len(text) <= 64 and form.fullmatch(text) for form, text in texts)
-        if not good or not isinstance(size, int) or size < 0:
-            raise SourceError(f"{self.name}manifest.json: plugins[{number}] has no fit id, version, sha256 or size")
+        signature = _envelope(entry)
+        if not good or not isinstance(size, int) or size < 0 or signature is None:
+            what = "id, version, sha256, size or signature"
+            raise SourceError(f"{self.name}manifest.json: plugins[{number}] has no fit {what}")
         address = entry.get("download_url") or f"download/{plugin}/{quote(str(version))}"
         location = self._resolve(address if isinstance(address, str) else "")
-        return Offer(str(plugin), str(version), sha256.lower(), size, entry, location)
+        return Offer(str(plugin), str(version), sha256.lower(), size, entry, location, signature)
 
     def _resolve(self, address: str) -> str:
         """An absolute address on the repository's own origin. "/download/…" is below the repository's own path."""
@@ -311,6 +336,15 @@ class RemoteSource:
             if size > most:
                 raise SourceError(f"the answer of {self.name} is larger than {most:,} bytes")
             yield chunk
+
+
+def _envelope(entry: dict[str, Any]) -> bytes | None:
+    """The signature of an entry, as it would be in a file; empty when there is none, None for what can be none."""
+    found = entry.get("signature")
+    if found is None:
+        return b""
+    data = json.dumps(found).encode() if isinstance(found, dict) else b""
+    return data if 0 < len(data) <= LARGEST else None
 
 
 def _join(base: str, address: str) -> str:

@@ -57,7 +57,8 @@ class WayBack:
         )
         plan = plans.asking(plan, manifest, row)
         plan = self._told(plan, request, backup, row, live, ahead) if backup else plan
-        back = row_to_be(manifest, target, row.state, row)
+        kept = [item["image"] for item in self.store.history(row.plugin)]
+        back = row_to_be(manifest, target, row.state, row, kept=kept)
         return Draft(plan, row, replace(back, contributions=Contributions.from_json(older["contributions"])))
 
     def _backup_for(

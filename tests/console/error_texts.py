@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 DERIVED = {"CrossSite", "TooLarge", "TooMany", "GuardDenied"}
 CLASSES = {name for name, one in vars(hotbay.errors).items() if isinstance(one, type)} | DERIVED
 # Where else somebody is told something, by the places of the texts among the arguments.
-PLACES = {"Problem": (1, 4), "refusal": (1, 2), "note_refusal": (2,), "_refuse": (2,)}
+PLACES = {"Problem": (1, 4), "refusal": (1, 2), "note_refusal": (2,), "_refuse": (2,), "_refuse_form": (1,)}
 _MOST = 40
 
 

@@ -30,6 +30,7 @@ WORDS = ROOT / "console" / "src" / "words"
 LEFT_OUT = {
     "cli/": "the command line speaks English",
     "check.py": "`hotbay check` is for authors, on the command line",
+    "seal.py": "keys and signing are for authors, on the command line",
     "receipt.py": "receipts are checked on the command line",
     "settings.py": "a wrong hotbay.toml ends the start: there is no console then",
     "guard.py": "a wrong database_url ends the start, too",

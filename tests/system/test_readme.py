@@ -116,6 +116,8 @@ def test_the_demo_as_the_readme_tells_it(demo: Demo) -> None:
         elif "uninstall" in line:
             assert demo.status("/api/v1/chat/bot") == 404
             assert list((demo.folder / "var" / "exports").glob("ai_chatbot-*"))
+    assert "The Hotbay authors (verified)" in seen[".venv/bin/hotbay list"]
+    assert "signature: verified, by The Hotbay authors" in seen[".venv/bin/hotbay plan install ai_chatbot"]
     assert '"greeting"' in seen["curl http://127.0.0.1:8000/api/v1/chat/bot"]
     assert demo.status("/api/v1/chat/bot") == 200
 

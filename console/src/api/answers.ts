@@ -35,6 +35,7 @@ export interface AddonDetail {
   installed_version: string | null;
   update_available: boolean;
   problem: string;
+  trust: Trust;
   manifest: Manifest;
   packages: Offered[];
   history: Kept[];
@@ -43,7 +44,9 @@ export interface AddonDetail {
   live: Live | null;
 }
 
-/** One line of the marketplace: of the newest offer, else of what is installed. */
+/** One line of the marketplace: of the newest offer, else of what is installed.
+
+`trust` is of what is installed, else of the latest version. */
 export interface AddonLine {
   id: string;
   name: string;
@@ -64,6 +67,7 @@ export interface AddonLine {
   installed_version: string | null;
   update_available: boolean;
   problem: string;
+  trust: Trust;
 }
 
 /** A part of the marketplace. `total` counts what fits, `problems` says what is wrong with the source. */
@@ -275,6 +279,7 @@ export interface InstalledRow {
   installed_at: string;
   updated_at: string;
   problem: string;
+  trust: Trust;
   leak: Leak | null;
   confirmation: Confirmation | null;
   has_settings: boolean;
@@ -323,6 +328,7 @@ export interface Live {
   installed_at: string;
   updated_at: string;
   problem: string;
+  trust: Trust;
   leak: Leak | null;
   confirmation: Confirmation | null;
   has_settings: boolean;
@@ -380,6 +386,7 @@ export interface Offered {
   version: string;
   sha256: string;
   size: number;
+  trust: Trust;
 }
 
 /** One operation. `unload`: each worker's proof for the old generation, none until the receipt is written. */
@@ -479,6 +486,7 @@ export interface Plan {
   reads: string[];
   added: Added;
   findings: Statement[];
+  trust?: PlanTrust;
 }
 
 /** A step; `right` of the switch it is finished. `words`: sentences with gaps, and what fills them. */
@@ -488,6 +496,14 @@ export interface PlanStep {
   params: Record<string, unknown>;
   right: boolean;
   words: [string, Record<string, unknown>][];
+}
+
+/** Who made the package that comes in; `was`: the verified publisher whom it takes the plugin from, or empty. */
+export interface PlanTrust {
+  state: "verified" | "unknown" | "unsigned" | "pinned" | "invalid";
+  publisher: string;
+  keyid: string;
+  was: string;
 }
 
 /** A plan, as data and as text. */
@@ -517,6 +533,21 @@ export interface PublicKey {
   algorithm: string;
   key: string;
   pem: string;
+}
+
+/** A publisher's key that this host trusts: `key` in one line, since when, and who said so. */
+export interface Publisher {
+  name: string;
+  keyid: string;
+  key: string;
+  at: string;
+  actor: string;
+}
+
+/** The trusted publishers, by name. `required`: packages of others are refused. */
+export interface Publishers {
+  publishers: Publisher[];
+  required: boolean;
 }
 
 /** What was signed, with whatever else it has; `docs/receipts.md` says all of it. */
@@ -631,6 +662,13 @@ export interface Tables {
   reads: string[];
   rows: number;
   bytes: number | null;
+}
+
+/** Who made a package; unless it is verified, publisher and key are only claimed, or empty. */
+export interface Trust {
+  state: "verified" | "unknown" | "unsigned" | "pinned" | "invalid";
+  publisher: string;
+  keyid: string;
 }
 
 /** Of Hotbay and of Python. */

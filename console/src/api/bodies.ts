@@ -34,6 +34,11 @@ export interface PlanBody {
   confirm_within?: number | string;
 }
 
+export interface PublisherBody {
+  name: string;
+  key: string;
+}
+
 export interface RestoreBody {
   backup?: string;
   keep_new_rows?: boolean;
@@ -57,4 +62,5 @@ export interface UpgradeBody {
   with_requirements?: boolean;
   confirm_within?: number | string;
   keep_new_rows?: boolean;
+  accept_publisher?: boolean;
 }

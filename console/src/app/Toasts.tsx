@@ -1,6 +1,7 @@
 import { Notification } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { install, type Note } from "../../sdk/doors";
+import { useT } from "../../sdk/words";
 
 const COLORS = { info: "brand", success: "teal", warning: "yellow", error: "red" };
 const STAY_MS = 6000;
@@ -8,6 +9,7 @@ let count = 0;
 
 /** Notes in the corner of the window; screen readers read them as they come. */
 export function Toasts() {
+  const t = useT();
   const [notes, setNotes] = useState<(Note & { id: number })[]>([]);
   useEffect(() => {
     const drop = (id: number) => setNotes((all) => all.filter((note) => note.id !== id));
@@ -23,7 +25,7 @@ export function Toasts() {
   return (
     <div className="hb-toasts" role="status" aria-live="polite">
       {notes.map((note) => (
-        <Notification key={note.id} color={COLORS[note.kind ?? "info"]} title={note.title} withBorder onClose={() => setNotes((all) => all.filter((one) => one.id !== note.id))}>{note.message}</Notification>
+        <Notification key={note.id} color={COLORS[note.kind ?? "info"]} title={note.title} withBorder closeButtonProps={{ "aria-label": t("Close") }} onClose={() => setNotes((all) => all.filter((one) => one.id !== note.id))}>{note.message}</Notification>
       ))}
     </div>
   );

@@ -8,6 +8,7 @@ import { Failure, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "./ChangeDialog";
 import { Readme } from "./Readme";
 import { Tile } from "./Tile";
+import { Publisher, signature } from "./Trust";
 import type { AddonDetail } from "../api/answers";
 import { Screenshots } from "./Screenshots";
 import { isFree, permission, price, size } from "./words";
@@ -21,6 +22,9 @@ function Side({ addon }: { addon: AddonDetail }) {
   const t = useT();
   const { manifest } = addon;
   const newest = addon.packages[0];
+  const latest = addon.packages.find((one) => one.version === addon.latest)?.trust;
+  const differs = addon.installed && latest !== undefined && signature(latest) !== signature(addon.trust);
+  const verified = addon.trust.state === "verified";
   const requires = (manifest.requires ?? []).map((one) => (typeof one === "string" ? one : one.id));
   return (
     <Stack gap="md">
@@ -28,8 +32,10 @@ function Side({ addon }: { addon: AddonDetail }) {
         <Facts facts={[
           [t("Version"), addon.latest],
           [t("Installed"), addon.installed_version ?? ""],
-          [t("Publisher"), addon.author ?? ""],
-          [t("Signature"), t("not signed")],
+          [t("Publisher"), verified || addon.author ? <Publisher trust={addon.trust} author={addon.author ?? ""} /> : ""],
+          [t("Author"), verified && addon.author !== addon.trust.publisher ? addon.author : ""],
+          [t("Signature"), signature(addon.trust)],
+          [t("Signature of {version}", { version: addon.latest }), differs ? signature(latest) : ""],
           [t("Licence"), addon.license ?? ""],
           [t("Size"), newest?.size ? size(newest.size) : ""],
           [t("Category"), addon.category ?? ""],
@@ -77,7 +83,7 @@ function Versions({ addon, change }: { addon: AddonDetail; change: (change: Chan
           <Group key={one.version} justify="space-between">
             <div>
               <Group gap={8}><Text fw={600}>{one.version}</Text>{current ? <Badge color="teal" variant="light">{t("Installed")}</Badge> : null}</Group>
-              <Text size="xs" c="dimmed">{one.size ? size(one.size) : ""}</Text>
+              <Text size="xs" c="dimmed">{[one.size ? size(one.size) : "", signature(one.trust)].filter(Boolean).join(" · ")}</Text>
             </div>
             {current ? null : addon.installed ? (
               <Button size="xs" variant="default" onClick={() => change({ ...about, kind: kept.has(one.version) ? "rollback" : "upgrade" })}>{kept.has(one.version) ? t("Roll back") : t("Upgrade")}</Button>

@@ -25,6 +25,7 @@ export interface Change {
   version?: string;
   backup?: string;
   file?: File;
+  signature?: File | undefined;
   /** It has a price: a licence key is asked for. */
   paid?: boolean;
   /** What is wished at first; somebody may choose otherwise. */
@@ -35,11 +36,13 @@ interface Wishes {
   data: "export" | "keep" | "purge";
   keepNewRows: boolean;
   acceptLoss: boolean;
+  /** Take it although it is not signed by the verified publisher of what is installed. */
+  acceptPublisher: boolean;
   /** Seconds after which it goes back unless it is confirmed, as text; empty: it stays. */
   confirmWithin: string;
 }
 
-const PLAIN: Wishes = { data: "export", keepNewRows: false, acceptLoss: false, confirmWithin: "" };
+const PLAIN: Wishes = { data: "export", keepNewRows: false, acceptLoss: false, acceptPublisher: false, confirmWithin: "" };
 /** What may be confirmed later. */
 const COMES = new Set<Change["kind"]>(["install", "upgrade", "upload"]);
 
@@ -75,17 +78,19 @@ async function begin(change: Change, wishes: Wishes): Promise<number> {
   const query = { wait: false };
   const rows = { keep_new_rows: wishes.keepNewRows, accept_loss: wishes.acceptLoss };
   const within = confirming(change, wishes);
+  const publisher = wishes.acceptPublisher ? { accept_publisher: true } : {};
   const ask = (): Promise<{ operation: number }> => {
     if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true, ...within } satisfies InstallBody, { query });
     if (kind === "uninstall") return api.delete(`/marketplace/uninstall/${plugin}`, { query: { ...query, data: wishes.data } });
-    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true, ...within } satisfies UpgradeBody, { query });
+    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true, ...within, ...publisher } satisfies UpgradeBody, { query });
     if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows } satisfies RollbackBody, { query });
     if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows } satisfies RestoreBody, { query });
     if (kind === "backup") return api.post(`/marketplace/backups/${plugin}`, undefined, { query });
     if (kind === "upload") {
       const form = new FormData();
       form.append("file", change.file as File);
-      return api.post("/marketplace/upload", form, { query: { ...query, ...within } });
+      if (change.signature) form.append("signature", change.signature);
+      return api.post("/marketplace/upload", form, { query: { ...query, ...within, ...publisher } });
     }
     return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" } satisfies ToggleBody, { query });
   };
@@ -165,6 +170,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<unknown>(null);
   const { plan, error } = usePlan(change, wishes);
+  const leaving = Boolean(plan?.trust?.was) || (refused as { code?: string } | null)?.code === "other-publisher" || wishes.acceptPublisher;
   const losing = (change.kind === "uninstall" && wishes.data === "purge") || wishes.acceptLoss;
   const start = async () => {
     setBusy(true);
@@ -189,10 +195,11 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
           {plan ? <Told plan={plan} /> : null}
           {!plan && !error && change.kind !== "upload" ? <Stack gap={10}>{[1, 2, 3, 4].map((one) => <Skeleton key={one} height={24} />)}</Stack> : null}
           {error || refused ? <Failure error={refused ?? error} /> : null}
+          {leaving ? <Checkbox checked={wishes.acceptPublisher} onChange={(event) => setWishes({ ...wishes, acceptPublisher: event.currentTarget.checked })} label={t("Take it although it is not from the publisher of what is installed")} /> : null}
           {losing ? <TextInput label={t("Data will be lost. Type {id} to go on.", { id: change.plugin })} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>{t("Cancel")}</Button>
-            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus={plan ? true : undefined} disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin)} onClick={() => void start()}>
+            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus={plan ? true : undefined} disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin) || (Boolean(plan?.trust?.was) && !wishes.acceptPublisher)} onClick={() => void start()}>
               {t(VERBS[change.kind])}
             </Button>
           </Group>

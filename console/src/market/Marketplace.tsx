@@ -11,6 +11,7 @@ import { type Change, ChangeDialog } from "./ChangeDialog";
 import { SourceProblem } from "./SourceProblem";
 import { Tile } from "./Tile";
 import type { AddonLine, Addons } from "../api/answers";
+import { Publisher } from "./Trust";
 import { Upload } from "./Upload";
 import { isFree, price } from "./words";
 
@@ -39,6 +40,13 @@ function Actions({ addon, change }: { addon: AddonLine; change: (change: Change)
   );
 }
 
+/** Who made it, and its version. */
+function Maker({ addon }: { addon: AddonLine }) {
+  const version = addon.installed_version ?? addon.latest;
+  if (addon.trust.state !== "verified" && !addon.author) return version;
+  return <><Publisher trust={addon.trust} author={addon.author ?? ""} /> · {version}</>;
+}
+
 function Card({ addon, change }: { addon: AddonLine; change: (change: Change) => void }) {
   return (
     <article className="hb-addon" aria-label={addon.name}>
@@ -49,7 +57,7 @@ function Card({ addon, change }: { addon: AddonLine; change: (change: Change) =>
             <Link className="hb-addon-title" to={`/marketplace/${addon.id}`}>{addon.name}</Link>
             <State addon={addon} />
           </Group>
-          <Text size="xs" c="dimmed" mt={2}>{[addon.author, addon.installed_version ?? addon.latest].filter(Boolean).join(" · ")}</Text>
+          <Text size="xs" c="dimmed" mt={2} component="div"><Maker addon={addon} /></Text>
         </div>
       </Group>
       <Text size="sm" c="dimmed" className="hb-addon-text">{addon.description}</Text>
@@ -82,7 +90,7 @@ export default function Marketplace() {
   return (
     <>
       <PageHeader title={t("Marketplace")} about={t("Plugins for this site. Installing, upgrading and removing happens while it serves; nobody is disturbed.")}>
-        <Upload onFile={(file) => setChange({ kind: "upload", plugin: "", name: file.name, file })} />
+        <Upload onFile={(file, signature) => setChange({ kind: "upload", plugin: "", name: file.name, file, signature })} />
       </PageHeader>
       <Group mb="lg" gap="sm">
         <TextInput value={words} onChange={(event) => setWords(event.currentTarget.value)} placeholder={t("Search plugins")} aria-label={t("Search plugins")}

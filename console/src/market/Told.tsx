@@ -4,6 +4,7 @@ import { mark, told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { lostRows } from "./Report";
 import { Steps } from "./Steps";
+import { SignedBy } from "./Trust";
 import type { Plan } from "../api/answers";
 import { permission } from "./words";
 
@@ -53,12 +54,13 @@ export function Told({ plan }: { plan: Plan }) {
   const warnings = [...lostRows(plan.lost), ...plan.warnings.map(told)];
   return (
     <Stack gap="md">
+      {plan.trust ? <SignedBy trust={plan.trust} /> : null}
       <Wishes plan={plan} />
       <Part title={t("What will happen")}>
         <Steps steps={plan.steps.map((step) => ({ ...step, state: "", seconds: null, error: "" }))} />
       </Part>
       <Statements plan={plan} />
-      {warnings.length ? <Alert color="yellow" p="sm">{warnings.map((one) => <div key={one}>{one}</div>)}</Alert> : null}
+      {warnings.length ? <Alert color={plan.trust?.was ? "orange" : "yellow"} p="sm" style={{ overflowWrap: "anywhere" }}>{warnings.map((one) => <div key={one}>{one}</div>)}</Alert> : null}
     </Stack>
   );
 }

@@ -3,8 +3,18 @@ import { useEffect, useState } from "react";
 import { useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 
-/** Takes a package: by a button, or dropped anywhere onto the page. */
-export function Upload({ onFile }: { onFile: (file: File) => void }) {
+type Take = (file: File, signature: File | undefined) => void;
+
+/** Of files that came together: the package, and the signature if it is among them. */
+function take(files: Iterable<File>, onFile: Take) {
+  const all = [...files];
+  const signs = (file: File) => file.name.endsWith(".sig.json");
+  const file = all.find((one) => !signs(one));
+  if (file) onFile(file, all.find(signs));
+}
+
+/** Takes a package, and its signature with it: by a button, or dropped anywhere onto the page. */
+export function Upload({ onFile }: { onFile: Take }) {
   const t = useT();
   const [over, setOver] = useState(false);
   useEffect(() => {
@@ -15,11 +25,10 @@ export function Upload({ onFile }: { onFile: (file: File) => void }) {
     };
     const leave = (event: DragEvent) => event.relatedTarget === null && setOver(false);
     const drop = (event: DragEvent) => {
-      const file = event.dataTransfer?.files[0];
-      if (!file) return;
+      if (!event.dataTransfer?.files.length) return;
       event.preventDefault();
       setOver(false);
-      onFile(file);
+      take(event.dataTransfer.files, onFile);
     };
     document.addEventListener("dragover", move);
     document.addEventListener("dragleave", leave);
@@ -32,7 +41,7 @@ export function Upload({ onFile }: { onFile: (file: File) => void }) {
   }, [onFile]);
   return (
     <>
-      <FileButton accept=".zip,.gz,.tgz" onChange={(file) => file && onFile(file)}>
+      <FileButton multiple accept=".zip,.gz,.tgz,.json" onChange={(files) => take(files, onFile)}>
         {(props) => <Button {...props} variant="default" leftSection={<Icon name="ArrowUpTrayIcon" size={16} />}>{t("Upload a package")}</Button>}
       </FileButton>
       {over ? <div className="hb-drop" data-over="true" style={{ position: "fixed", inset: 24, zIndex: 400, display: "grid", placeItems: "center", background: "color-mix(in srgb, var(--hb-page) 85%, transparent)" }}>{t("Drop the package to install it")}</div> : null}

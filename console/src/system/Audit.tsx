@@ -6,6 +6,9 @@ import { useT } from "../../sdk/words";
 import { Empty, Failure, PageHeader, RelativeTime } from "../../ui/pieces";
 import type { Audit as Entries } from "../api/answers";
 
+/** What did not come to be. */
+const REFUSED = /^(?:refused|failed|recovered: undone)/;
+
 /** Who did what, when, with what result. */
 export default function Audit() {
   const t = useT();
@@ -27,7 +30,7 @@ export default function Audit() {
               <Table.Td>{entry.operation ? <Link className="hb-row" to={`/operations/${entry.operation}`}>{t(entry.action)}</Link> : t(entry.action)}</Table.Td>
               <Table.Td>{entry.plugin}</Table.Td>
               <Table.Td className="hb-number">{[entry.before, entry.after].filter(Boolean).join(" → ")}</Table.Td>
-              <Table.Td><Badge variant="light" color={entry.result === "done" ? "teal" : "red"}>{t(entry.result)}</Badge></Table.Td>
+              <Table.Td><Badge variant="light" color={REFUSED.test(entry.result) ? "red" : "teal"}>{t(entry.result)}</Badge></Table.Td>
             </Table.Tr>
           ))}</Table.Tbody>
         </Table></div>

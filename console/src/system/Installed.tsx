@@ -51,7 +51,7 @@ export default function Installed() {
   return (
     <>
       <PageHeader title={t("Installed plugins")} about={t("What this site runs. Every change is planned, journalled and can be undone.")}>
-        <Upload onFile={(file) => setChange({ kind: "upload", plugin: "", name: file.name, file })} />
+        <Upload onFile={(file, signature) => setChange({ kind: "upload", plugin: "", name: file.name, file, signature })} />
         <Button component={Link} to="/marketplace">{t("Browse the marketplace")}</Button>
       </PageHeader>
       {data?.waiting.map((item) => (

@@ -4,8 +4,9 @@ import { useT } from "../../sdk/words";
 import { Failure, PageHeader, StatCard } from "../../ui/pieces";
 import type { Addons, Status } from "../api/answers";
 import { SourceProblem } from "../market/SourceProblem";
+import { Publishers } from "./Publishers";
 
-/** Where packages come from, and what is wrong there. */
+/** Where packages come from, what is wrong there, and whose are trusted. */
 export default function Sources() {
   const t = useT();
   const status = useApi<Status>("/hotbay/status");
@@ -22,6 +23,7 @@ export default function Sources() {
             <StatCard label={t("Workers")} value={status.data.workers.length} icon="CubeIcon" />
           </SimpleGrid>
           {data.problems.map((problem) => <SourceProblem key={JSON.stringify(problem)} problem={problem} />)}
+          <Publishers />
           <Card withBorder padding="lg"><Group gap="xl">{Object.entries(status.data.versions).map(([name, value]) => <Text key={name} size="sm"><Text span c="dimmed" tt="capitalize">{name}</Text> {value}</Text>)}</Group></Card>
         </Stack>
       )}

@@ -59,6 +59,9 @@ _confirm = click.option(
     metavar="TIME",
     help="Go back unless it is confirmed in this time (90s, 10m, 1h30m), or at once when it does worse.",
 )
+_publisher = click.option(
+    "--accept-publisher", is_flag=True, help="Even when it is not signed by the publisher of what is installed."
+)
 _installing = _options(
     click.option("--restore", default="", metavar="latest|PATH", help="Bring back the data that an uninstall wrote."),
     click.option("--inactive", is_flag=True, help="Install it without letting it serve."),
@@ -124,7 +127,7 @@ def install(shell: Shell, /, thing: str, remote: bool, **wishes: Any) -> None:
 
 @click.command(cls=Verb)
 @_thing
-@_options(_bringing, _needs, _confirm, _keep_then, wait)
+@_options(_bringing, _needs, _confirm, _keep_then, _publisher, wait)
 @pass_shell
 def upgrade(shell: Shell, /, thing: str, remote: bool, new_rows: bool, **wishes: Any) -> None:
     """Replace a plugin by a newer version, without a failed request."""

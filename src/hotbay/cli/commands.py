@@ -16,6 +16,7 @@ from hotbay.cli.keep import VERBS as KEEP
 from hotbay.cli.look import VERBS as LOOK
 from hotbay.cli.past import VERBS as PAST
 from hotbay.cli.project import VERBS as PROJECT
+from hotbay.cli.publishers import VERBS as PUBLISHERS
 from hotbay.cli.receipts import VERBS as RECEIPTS
 from hotbay.cli.shell import Commands, Shell
 from hotbay.cli.values import VERBS as VALUES
@@ -36,5 +37,6 @@ def commands(ctx: click.Context, config: Path | None, verbose: bool) -> None:
     ctx.obj = Shell(config.absolute() if config else None, verbose)
 
 
-for verb in (*PROJECT, *LOOK, *BELONGINGS, *CHANGE, *KEEP, *PAST, *RECEIPTS, *AUTHOR, *VALUES, *HEALTH, *COMPLETE):
+_HOST = (*PROJECT, *LOOK, *BELONGINGS, *CHANGE, *KEEP, *PAST, *RECEIPTS, *PUBLISHERS, *VALUES, *HEALTH)
+for verb in (*_HOST, *AUTHOR, *COMPLETE):
     commands.add_command(verb)

@@ -8,7 +8,7 @@ import click
 
 from hotbay.cli.choose import Choice, choosing
 from hotbay.cli.shell import Shell, Verb, pass_shell, plugin_ids
-from hotbay.cli.words import moment, pairs, seconds, size, table
+from hotbay.cli.words import clean, moment, pairs, seconds, size, table
 from hotbay.errors import HotbayError, NotFound
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hotbay.settings import Settings
     from hotbay.source import Offer, Source
     from hotbay.store import Store
+    from hotbay.verify import TrustedPublishers
 
 Entry = dict[str, Any]
 
@@ -31,16 +32,18 @@ def list_(shell: Shell, /, installed: bool, available: bool, choice: Choice) -> 
     from hotbay.confirmations import all_confirmations
     from hotbay.leaks import all_leaks, marked
     from hotbay.presence import Workers
+    from hotbay.publishers import Publishers
 
     both, settings = installed == available, shell.settings()
     source = _source(settings)
     offers, problem = _offers(source, strict=available and not installed)
     with shell.registry() as store:
         leaks, waiting, live = all_leaks(store), all_confirmations(store), store.all_live()
-        chosen = choice.of(offers, live)
+        chosen, policy = choice.of(offers, live), Publishers(store).policy()
         offers = [offer for offer in offers if offer.id in chosen]
         rows = [
-            _entry(row, offers) | {"leak": leaks.get(row.plugin), "confirmation": _shown(waiting.get(row.plugin))}
+            _entry(row, offers, policy)
+            | {"leak": leaks.get(row.plugin), "confirmation": _shown(waiting.get(row.plugin))}
             for row in live.values()
             if row.plugin in chosen
         ]
@@ -50,7 +53,7 @@ def list_(shell: Shell, /, installed: bool, available: bool, choice: Choice) -> 
             document["installed"] = rows
             document["refused"] = [_refusal(item) for item in store.all_refusals().values()]
         if both or available:
-            document["available"] = [_offer(offer) for offer in offers]
+            document["available"] = [_offer(offer, policy) for offer in offers]
     if safe:
         shell.note("the server runs in safe mode: no plugin is loaded")
     if problem:
@@ -86,8 +89,10 @@ def _offers(source: Source, *, strict: bool) -> tuple[list[Offer], str]:
         return [], error.message
 
 
-def _entry(row: Live, offers: list[Offer]) -> Entry:
+def _entry(row: Live, offers: list[Offer], policy: TrustedPublishers) -> Entry:
     from packaging.version import Version
+
+    from hotbay.publishers import word_on_live
 
     versions = [offer.version for offer in offers if offer.id == row.plugin]
     newer = [version for version in versions if Version(version) > Version(row.version)]
@@ -100,20 +105,24 @@ def _entry(row: Live, offers: list[Offer]) -> Entry:
         "problem": row.problem,
         "sha256": row.sha256,
         "source": row.source,
+        "trust": word_on_live(row, policy).to_json(),
         "revision": row.revision,
         "installed_at": row.installed_at,
         "updated_at": row.updated_at,
     }
 
 
-def _offer(offer: Offer) -> Entry:
+def _offer(offer: Offer, policy: TrustedPublishers) -> Entry:
     from hotbay.console.shelf import runtime_of
+    from hotbay.publishers import word_on
 
     name = str(offer.manifest.get("name", offer.id))
     text = str(offer.manifest.get("description", ""))
     about = {name: offer.manifest.get(name) for name in ("category", "price", "author")}
     about["runtime"] = runtime_of(offer.manifest)
-    rest = {"sha256": offer.sha256, "size": offer.size, "location": offer.location}
+    trust, problem = word_on(offer, policy)
+    rest = {"sha256": offer.sha256, "size": offer.size, "location": offer.location, "trust": trust.to_json()}
+    rest |= {"problem": str(problem) if problem is not None else ""}
     return {"id": offer.id, "name": name, "version": offer.version, "description": text} | about | rest
 
 
@@ -144,8 +153,29 @@ def _print_available(offers: list[Entry], there: dict[str, str], choice: Choice)
         click.echo("The source offers no packages." if choice == Choice() else "No offered plugin fits.")
         return
     mark = dict.fromkeys(there.items(), "installed")
-    rows = [(one["id"], one["version"], mark.get((one["id"], one["version"]), ""), one["name"]) for one in offers]
-    table(("AVAILABLE", "VERSION", "", "NAME"), rows)
+    rows = [
+        (one["id"], one["version"], mark.get((one["id"], one["version"]), ""), one["name"], _made_by(one["trust"]))
+        for one in offers
+    ]
+    table(("AVAILABLE", "VERSION", "", "NAME", "PUBLISHER"), rows)
+    for text in (one["problem"] for one in offers if one["problem"]):
+        click.echo(clean(f"warning: {text}"), err=True)
+
+
+def _made_by(trust: Entry) -> str:
+    """Who made a package, in a word; nothing of what nobody signed."""
+    return {"verified": f"{trust['publisher']} (verified)", "unknown": "unknown key", "invalid": "invalid"}.get(
+        trust["state"], ""
+    )
+
+
+def _signature(trust: Entry | None) -> str:
+    """Who made a package, with the key."""
+    if trust is None:
+        return ""
+    made = {"verified": f"by {trust['publisher']}, verified", "unknown": f"by an unknown key, as {trust['publisher']}"}
+    made |= {"unsigned": "not signed", "invalid": "invalid: an install is refused"}
+    return str(made.get(trust["state"], trust["state"])) + (f" (key {trust['keyid'][:16]})" if trust["keyid"] else "")
 
 
 def _first_line(text: str) -> str:
@@ -157,6 +187,8 @@ def _first_line(text: str) -> str:
 @pass_shell
 def info(shell: Shell, /, plugin: str) -> None:
     """Tell all that is known of a plugin: versions, routes, tables, permissions, workers."""
+    from hotbay.publishers import Publishers
+
     settings = shell.settings()
     offers, problem = _offers(_source(settings), strict=False)
     offers = [offer for offer in offers if offer.id == plugin]
@@ -167,7 +199,7 @@ def info(shell: Shell, /, plugin: str) -> None:
         document = {
             "id": plugin,
             "installed": _installed(settings, store, row) if row else None,
-            "available": [_offer(offer) for offer in offers],
+            "available": [_offer(offer, Publishers(store).policy()) for offer in offers],
             "manifest": dict(row.manifest if row else offers[0].manifest),
         }
     shell.put(document, _describe(document))
@@ -178,6 +210,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     from hotbay.confirmations import find_confirmation
     from hotbay.leaks import all_leaks
     from hotbay.migrate import owned_tables
+    from hotbay.publishers import Publishers
     from hotbay.suspects import Suspects
     from hotbay_sdk.manifest import parse
 
@@ -185,7 +218,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     history = [{key: item[key] for key in ("version", "sha256", "at")} for item in store.history(row.plugin)]
     found = row.contributions
     return {
-        **_entry(row, []),
+        **_entry(row, [], Publishers(store).policy()),
         "leak": all_leaks(store).get(row.plugin),
         "confirmation": _shown(find_confirmation(store, row.plugin)),
         "image": row.image,
@@ -227,6 +260,7 @@ def _describe(document: Entry) -> str:
             ("confirmation", (here.get("confirmation") or {}).get("text")),
             ("unloading", _unloading(here.get("leak"))),
             ("available", newest),
+            ("signature", _signature((here or next(iter(document["available"]), {})).get("trust"))),
             ("requires", ", ".join(manifest.get("requires", ()))),
             ("installed", moment(here.get("installed_at"))),
             ("updated", moment(here.get("updated_at"))),

@@ -38,6 +38,9 @@ plugin_source = "local"
 local_packages = {packages}
 # plugin_server_url = "https://plugins.example.com/"
 
+# Refuse packages that no trusted publisher has signed (`hotbay publishers`).
+# require_signature = false
+
 # Plugins' routes are below this path.
 # api_prefix = "/api/v1"
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hotbay.console import changes, configure, history, keeping, live, market, plugin, problems, receipts
+from hotbay.console import changes, configure, history, keeping, live, market, plugin, problems, publishers, receipts
 from hotbay.console.auth import build_check, refuse_cross_site
 from hotbay.console.registry import PublicRegistry
 from hotbay.console.runner import Runner
@@ -100,7 +100,7 @@ def _application(hotbay: Hotbay, runner: Runner) -> FastAPI:
     app = FastAPI(title="Hotbay", version=version("hotbay"), docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hotbay, app.state.runner = hotbay, runner
     prefix = hotbay.settings.api_prefix
-    for part in (market, plugin, changes, keeping, history, receipts, configure):
+    for part in (market, plugin, changes, keeping, history, receipts, configure, publishers):
         app.include_router(part.router, prefix=f"{prefix}/marketplace")
     app.include_router(live.router, prefix=f"{prefix}/hotbay")
     app.add_exception_handler(HotbayError, _on_error)

@@ -29,7 +29,7 @@ from hotbay.console.runner import Job
 from hotbay.console.shapes import answers
 from hotbay.console.shapes.market import Confirmation
 from hotbay.console.shapes.operations import OPERATION, Planned
-from hotbay.console.uploads import receive_file
+from hotbay.console.uploads import discard, receive_file
 from hotbay.errors import BadInput
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.package import read_manifest
@@ -129,6 +129,7 @@ async def upgrade(
         with_requirements=body.with_requirements,
         confirm_within=float(body.confirm_within),
         rows=unconfirmed_rows(float(body.confirm_within), keep_new=body.keep_new_rows),
+        accept_publisher=body.accept_publisher,
     )
     return await runs.answer(Job(wanted, actor), wait=wait, root_path=root)
 
@@ -164,16 +165,21 @@ async def upload(
     activate: bool = True,
     confirm_within: Annotated[Within, Query()] = 0.0,
     keep_new_rows: bool = False,
+    accept_publisher: bool = False,
     wait: Wait = True,
 ) -> Response:
-    """Install the uploaded package, or upgrade the plugin to it. `activate=false` leaves a new plugin inactive."""
+    """Install the uploaded package, or upgrade the plugin to it. `activate=false` leaves a new plugin inactive.
+
+    Its signature comes in the same body, in the field `signature`.
+    """
     rows = unconfirmed_rows(float(confirm_within), keep_new=keep_new_rows)
     wishes = {"inactive": not activate, "confirm_within": float(confirm_within), "rows": rows}
+    wishes |= {"accept_publisher": accept_publisher}
     file = await receive_file(request, runs.hotbay.settings.home / "uploads")
     try:
         job = await asyncio.to_thread(_uploaded, runs.hotbay, file, actor, wishes)
     except BaseException:
-        file.unlink(missing_ok=True)
+        discard(file)
         raise
     return await runs.answer(job, wait=wait, root_path=root)
 

@@ -94,7 +94,8 @@ class ToggleBody(Body):
 class UpgradeBody(Body):
     """The version to be (empty: the highest), and the hash that the caller expects.
 
-    Not confirmed within `confirm_within`, it goes back, code and rows; `keep_new_rows` keeps those added since.
+    Not confirmed within `confirm_within`, it goes back, code and rows; `keep_new_rows` keeps those added since. A
+    package that takes the plugin away from its verified publisher is refused, unless `accept_publisher`.
     """
 
     version: VersionText = ""
@@ -102,6 +103,7 @@ class UpgradeBody(Body):
     with_requirements: bool = False
     confirm_within: Within = 0.0
     keep_new_rows: bool = False
+    accept_publisher: bool = False
 
 
 class RollbackBody(Body):
@@ -146,6 +148,13 @@ class LicenseBody(Body):
     """A licence key, as the seller gave it. It is never answered, nor part of an error."""
 
     license_key: SecretStr
+
+
+class PublisherBody(Body):
+    """A publisher's name, as they sign with it, and one of their public keys (`ed25519:…`)."""
+
+    name: Annotated[str, StringConstraints(max_length=1000)]
+    key: Annotated[str, StringConstraints(max_length=1000)]
 
 
 class MendBody(Body):

@@ -58,14 +58,13 @@ def addons(
 def addon(addon_id: AddonId, hotbay: Host) -> Response:
     """One plugin: its manifest, the packages that are offered, its README and what is installed of it."""
     found = shelf.addon(hotbay, addon_id)
-    packages = [{"version": one.version, "sha256": one.sha256, "size": one.size} for one in found.offers]
     kept = [
         {"version": row["version"], "sha256": row["sha256"], "revision": row["revision"], "at": row["at"]}
         for row in hotbay.store.history(addon_id)
     ]
     body = found.to_json() | {
         "manifest": dict(found.manifest),
-        "packages": packages,
+        "packages": found.packages(),
         "history": kept,
         "readme": showcase.readme(hotbay, found),
         "screenshots": showcase.pictures(hotbay, found),
@@ -85,7 +84,8 @@ def screenshot(addon_id: AddonId, name: Annotated[str, Path(max_length=120)], ho
 def _live(hotbay: Host, found: shelf.Addon) -> dict[str, Any] | None:
     if found.live is None:
         return None
-    return shelf.live_json(found.live, all_leaks(hotbay.store).get(found.id), find_confirmation(hotbay.store, found.id))
+    leak, waiting = all_leaks(hotbay.store).get(found.id), find_confirmation(hotbay.store, found.id)
+    return shelf.live_json(found.live, leak, waiting, found.policy)
 
 
 @router.get("/installed", **answers(Installed))

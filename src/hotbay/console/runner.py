@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from hotbay.activate.threads import in_thread
 from hotbay.apply import Applier, Outcome, Progress
+from hotbay.console.uploads import discard
 from hotbay.errors import HotbayError
 from hotbay.model import DataPolicy, Kind
 from hotbay.request import Request
@@ -28,7 +29,7 @@ _EVER = 7 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class Job:
-    """One operation for one caller. `settings` are stored after it, `file` is deleted after it."""
+    """One operation for one caller. `settings` are stored after it, `file` is deleted after it, with its signature."""
 
     request: Request
     actor: str
@@ -97,7 +98,7 @@ class Runner:
             return outcome
         finally:
             if job.file is not None:
-                job.file.unlink(missing_ok=True)
+                discard(job.file)
 
     def _applier(self, job: Job, done: list[Progress]) -> Applier:
         """A writer for this job that tells the live events, and remembers in `done` which operations it ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
@@ -12,9 +12,11 @@ from hotbay.confirmations import Confirmation, all_confirmations
 from hotbay.errors import HotbayError, NotFound
 from hotbay.folders import Folders
 from hotbay.leaks import Leak, all_leaks
-from hotbay.model import Live
+from hotbay.model import Live, Trust
 from hotbay.presence import Status
+from hotbay.publishers import word_on, word_on_live
 from hotbay.source import LocalSource, Offer
+from hotbay.verify import TrustedPublishers
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay
@@ -22,13 +24,21 @@ if TYPE_CHECKING:
 _SHOWN = ("name", "description", "category", "price", "author", "icon", "features", "homepage", "license")
 
 
+def _nobody() -> TrustedPublishers:
+    return TrustedPublishers(())
+
+
 @dataclass(frozen=True)
 class Addon:
-    """One plugin as the marketplace shows it: what is offered (the highest first), and the live row if there is one."""
+    """One plugin as the marketplace shows it: what is offered (the highest first), and the live row if there is one.
+
+    `policy` knows whom the host trusts.
+    """
 
     id: str
     offers: tuple[Offer, ...]
     live: Live | None
+    policy: TrustedPublishers = field(default_factory=_nobody)
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -43,6 +53,14 @@ class Addon:
         final = [offer.version for offer in self.offers if not Version(offer.version).is_prerelease]
         known = final or [offer.version for offer in self.offers]
         return known[0] if known else (self.live.version if self.live else "")
+
+    @property
+    def trust(self) -> Trust:
+        """Who made what is installed; if nothing is, what `install` would choose."""
+        if self.live is not None:
+            return word_on_live(self.live, self.policy)
+        latest = next(offer for offer in self.offers if offer.version == self.latest)
+        return word_on(latest, self.policy)[0]
 
     @property
     def runtime(self) -> str:
@@ -71,7 +89,16 @@ class Addon:
             "installed_version": live.version if live else None,
             "update_available": live is not None and _newer(self.latest, live.version),
             "problem": live.problem if live else "",
+            "trust": self.trust.to_json(),
         }
+
+    def packages(self) -> list[dict[str, Any]]:
+        """What is offered, each with who made it."""
+        return [
+            {"version": one.version, "sha256": one.sha256, "size": one.size}
+            | {"trust": word_on(one, self.policy)[0].to_json()}
+            for one in self.offers
+        ]
 
     def fits(
         self, search: str, category: str, installed: bool | None, *, paid: bool | None = None, runtime: str = ""
@@ -106,7 +133,9 @@ def addons(hotbay: Hotbay) -> tuple[list[Addon], list[dict[str, Any]]]:
             problems += [problem.to_json() for problem in source.problems()]
     except HotbayError as error:
         problems.append(error.to_json())
-    return joined(offers, hotbay.store.all_live()), problems
+    policy = hotbay.publishers.policy()
+    problems += [problem.to_json() for offer in offers if (problem := word_on(offer, policy)[1]) is not None]
+    return joined(offers, hotbay.store.all_live(), policy), problems
 
 
 def runtime_of(manifest: Mapping[str, Any]) -> str:
@@ -114,9 +143,10 @@ def runtime_of(manifest: Mapping[str, Any]) -> str:
     return str((manifest.get("backend") or {}).get("runtime") or "inprocess")
 
 
-def joined(offers: Sequence[Offer], live: Mapping[str, Live]) -> list[Addon]:
+def joined(offers: Sequence[Offer], live: Mapping[str, Live], policy: TrustedPublishers | None = None) -> list[Addon]:
     """Offers (the highest version of each plugin first) and live rows, plugin by plugin."""
-    return [_addon(plugin, offers, live) for plugin in sorted({*live, *(offer.id for offer in offers)})]
+    known = policy or _nobody()
+    return [_addon(plugin, offers, live, known) for plugin in sorted({*live, *(offer.id for offer in offers)})]
 
 
 def addon(hotbay: Hotbay, plugin: str) -> Addon:
@@ -128,20 +158,25 @@ def addon(hotbay: Hotbay, plugin: str) -> Addon:
         if plugin not in live:
             raise
         offers = []
-    found = _addon(plugin, offers, live)
+    found = _addon(plugin, offers, live, hotbay.publishers.policy())
     if found.live is None and not found.offers:
         raise NotFound(f"there is no plugin {plugin!r} here", mend="look at the list of addons")
     return found
 
 
-def _addon(plugin: str, offers: Sequence[Offer], live: Mapping[str, Live]) -> Addon:
-    return Addon(plugin, tuple(offer for offer in offers if offer.id == plugin), live.get(plugin))
+def _addon(plugin: str, offers: Sequence[Offer], live: Mapping[str, Live], policy: TrustedPublishers) -> Addon:
+    return Addon(plugin, tuple(offer for offer in offers if offer.id == plugin), live.get(plugin), policy)
 
 
 # ── what is installed ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def live_json(row: Live, leak: Leak | None = None, confirmation: Confirmation | None = None) -> dict[str, Any]:
+def live_json(
+    row: Live,
+    leak: Leak | None = None,
+    confirmation: Confirmation | None = None,
+    policy: TrustedPublishers | None = None,
+) -> dict[str, Any]:
     """A live row, without what only workers need; `leak` is what is known of its unloading."""
     return {
         "id": row.plugin,
@@ -158,6 +193,7 @@ def live_json(row: Live, leak: Leak | None = None, confirmation: Confirmation | 
         "installed_at": row.installed_at,
         "updated_at": row.updated_at,
         "problem": row.problem,
+        "trust": word_on_live(row, policy or _nobody()).to_json(),
         "leak": leak,
         "confirmation": confirmation.to_json() if confirmation is not None else None,
         "has_settings": row.contributions.settings_schema is not None,
@@ -171,11 +207,11 @@ def installed(hotbay: Hotbay) -> dict[str, Any]:
     epoch, rev = hotbay.store.rev()
     live, refusals = hotbay.store.all_live(), hotbay.store.all_refusals()
     leaks, confirmations = all_leaks(hotbay.store), all_confirmations(hotbay.store)
-    statuses = hotbay.follower.workers.statuses()
+    statuses, policy = hotbay.follower.workers.statuses(), hotbay.publishers.policy()
     folders = Folders(hotbay.settings.plugins)
     found = folders.scan()
     rows = [
-        live_json(row, leaks.get(plugin), confirmations.get(plugin))
+        live_json(row, leaks.get(plugin), confirmations.get(plugin), policy)
         | {
             "workers": [worker_json(status, plugin) for status in statuses],
             "folder": {"name": found[plugin].path.name, "active": found[plugin].active} if plugin in found else None,

@@ -14,6 +14,7 @@ from hotbay.doctor import (
     plugins,
     processes,
     receipts,
+    signatures,
     unconfirmed,
 )
 from hotbay.doctor.finding import ERROR, Finding, Findings, Patient
@@ -28,7 +29,7 @@ _OF_ROWS = (
     *(frontends.frontends, frontends.strays),
     *(former.missing_tables, former.left_behind, keepsakes.backups, keepsakes.exports, keepsakes.logs),
     *(receipts.chain, receipts.orphaned),
-    *(processes.workers, processes.secrets),
+    *(processes.workers, processes.secrets, signatures.signatures),
 )
 
 

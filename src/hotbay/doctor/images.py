@@ -113,7 +113,7 @@ def _unstage(path: Path, surgeon: Surgeon) -> str:
 
 def _uploads(folder: Path) -> Iterator[Path]:
     """Packages that a worker received and was killed with. A young one may be on its way."""
-    for path in sorted(folder.glob("*.package")):
+    for path in sorted(folder.glob("*.package*")):
         if path.stat().st_mtime < time.time() - _HOUR:
             yield path
 

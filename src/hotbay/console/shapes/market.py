@@ -9,8 +9,19 @@ from typing_extensions import TypedDict
 from hotbay.console.shapes import Json, Problem
 
 
+class Trust(TypedDict):
+    """Who made a package; unless it is verified, publisher and key are only claimed, or empty."""
+
+    state: Literal["verified", "unknown", "unsigned", "pinned", "invalid"]
+    publisher: str
+    keyid: str
+
+
 class AddonLine(TypedDict):
-    """One line of the marketplace: of the newest offer, else of what is installed."""
+    """One line of the marketplace: of the newest offer, else of what is installed.
+
+    `trust` is of what is installed, else of the latest version.
+    """
 
     id: str
     name: str
@@ -31,6 +42,7 @@ class AddonLine(TypedDict):
     installed_version: str | None
     update_available: bool
     problem: str
+    trust: Trust
 
 
 class Addons(TypedDict):
@@ -93,6 +105,7 @@ class Offered(TypedDict):
     version: str
     sha256: str
     size: int
+    trust: Trust
 
 
 class Kept(TypedDict):
@@ -158,6 +171,7 @@ class Live(TypedDict):
     installed_at: str
     updated_at: str
     problem: str
+    trust: Trust
     leak: Leak | None
     confirmation: Confirmation | None
     has_settings: bool
@@ -240,3 +254,20 @@ class Installed(TypedDict):
     addons: list[InstalledRow]
     waiting: list[Waiting]
     strangers: list[str]
+
+
+class Publisher(TypedDict):
+    """A publisher's key that this host trusts: `key` in one line, since when, and who said so."""
+
+    name: str
+    keyid: str
+    key: str
+    at: str
+    actor: str
+
+
+class Publishers(TypedDict):
+    """The trusted publishers, by name. `required`: packages of others are refused."""
+
+    publishers: list[Publisher]
+    required: bool

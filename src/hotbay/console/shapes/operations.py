@@ -7,7 +7,7 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from hotbay.console.shapes import Json, Problem, Words
-from hotbay.console.shapes.market import Confirmation
+from hotbay.console.shapes.market import Confirmation, Trust
 
 
 class Package(TypedDict):
@@ -50,6 +50,12 @@ class Added(TypedDict):
     reads: NotRequired[list[str]]
 
 
+class PlanTrust(Trust):
+    """Who made the package that comes in; `was`: the verified publisher whom it takes the plugin from, or empty."""
+
+    was: str
+
+
 class Plan(TypedDict):
     """The steps of an operation and what an admin should know before: `lost` rows by table, `reads` of the host."""
 
@@ -67,6 +73,7 @@ class Plan(TypedDict):
     reads: list[str]
     added: Added
     findings: list[Statement]
+    trust: NotRequired[PlanTrust]
 
 
 class Planned(TypedDict):
