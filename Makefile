@@ -44,7 +44,7 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# What starts servers and browsers has the machine for itself; the rest shares it. In CI, on a machine that others use too, a
+# What starts servers and browsers has the machine for itself; the rest shares it, and waits half of its time. In CI, on a machine that others use too, a
 # test of these may be tried once more; it is listed then, and wants to be looked at.
 ALONE := tests/system tests/browser tests/benchmarks
 AGAIN := $(if $(CI),--reruns 1 -rR)
@@ -52,7 +52,7 @@ SLOWEST := $(if $(CI),--durations=30)
 
 unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
 	$(BIN)/python -m pytest $(AGAIN) $(SLOWEST) $(ALONE) || failed=1; \
 	exit $$failed
 
