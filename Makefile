@@ -44,8 +44,8 @@ console/node_modules/.hotbay: console/package-lock.json | $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# What starts servers and browsers has the machine for itself; the rest shares it, and waits half of its time. In CI, on a machine that others use too, a
-# test of these may be tried once more; it is listed then, and wants to be looked at.
+# What starts servers and browsers has the machine for itself; the rest shares it, and waits half of its time. In CI, on a
+# machine that others use too, a test of the former may be tried once more; it is listed then, and wants to be looked at.
 ALONE := tests/system tests/browser tests/benchmarks
 AGAIN := $(if $(CI),--reruns 1 -rR)
 SLOWEST := $(if $(CI),--durations=30)

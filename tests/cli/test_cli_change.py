@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+from terminal import Terminal, repository
 
 from hotbay.package import pack, sha256_file
 from hotbay.presence import Lease
@@ -222,22 +217,6 @@ def test_an_operation_in_progress_is_named(terminal: Terminal) -> None:
 def test_remote_needs_a_repository(terminal: Terminal) -> None:
     terminal.offer()
     assert "PLUGIN_SERVER_URL" in terminal.run("install", "shop", "--remote", code=2).stderr
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def repository(folder: Path) -> Iterator[str]:
-    """A web server that publishes a folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join(5)
 
 
 def test_remote_installs_from_the_repository(

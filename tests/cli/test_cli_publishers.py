@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+from terminal import Terminal, repository
 
 from hotbay.signature import read_envelope, sidecar
 
@@ -156,6 +156,35 @@ def test_an_upgrade_from_another_publisher_wants_a_word(terminal: Terminal, ada:
     assert (refused["code"], refused["publisher"]) == ("other-publisher", "Ada")
     terminal.run("upgrade", "shop", "--accept-publisher")
     assert terminal.state() == {"shop": ("1.1.0", "active")}
+
+
+def test_a_repository_hands_signatures_on_in_its_index(
+    terminal: Terminal, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: what Ada packed and signed is verified on a host that trusts her, and on no way there changed."""
+    terminal.config.write_text(terminal.config.read_text() + "require_signature = true\n")
+    terminal.run("publishers", "trust", "Ada", ada)
+    made = terminal.json("pack", str(terminal.plugin()), "-o", "out", "--sign", "ada.key")
+    site = terminal.folder / "site"
+    place = site / "download" / "shop" / "1.0.0"
+    place.parent.mkdir(parents=True)
+    Path(made["path"]).rename(place)
+    entry = {"id": "shop", "version": "1.0.0", "name": "Shop"}
+    index = site / "manifest.json"
+    with repository(site) as address:
+        monkeypatch.setenv("PLUGIN_SERVER_URL", address)
+        index.write_text(json.dumps({"plugins": [entry]}))
+        assert "is not signed" in terminal.run("install", "shop", "--remote", code=6).stderr
+        entry["signature"] = json.loads(Path(made["signature"]["path"]).read_text())
+        index.write_text(json.dumps({"plugins": [entry]}))
+        honest = place.read_bytes()
+        place.write_bytes(honest + b"x")
+        assert "the signature is not that of shop 1.0.0" in terminal.run("install", "shop", "--remote", code=6).stderr
+        assert terminal.state() == {}
+        place.write_bytes(honest)
+        terminal.run("install", "shop", "--remote")
+    trust = terminal.json("info", "shop")["installed"]["trust"]
+    assert trust == {"state": "verified", "publisher": "Ada", "keyid": made["signature"]["keyid"]}
 
 
 def test_where_signatures_are_required(terminal: Terminal, ada: str) -> None:
