@@ -20,10 +20,11 @@ from hotbay.errors import (
     NotVerified,
     Refused,
 )
-from hotbay.model import DataPolicy, Kind, State
+from hotbay.model import DataPolicy, Kind, Live, State
 from hotbay.offline import OfflineHost
 from hotbay.package import digest, sha256_file
 from hotbay.request import Draft, Request
+from hotbay.store import set_meta
 from rows import plugin_folder
 
 
@@ -53,6 +54,23 @@ def draft(host: OfflineHost, kind: Kind, plugin: str = "shop", **values: object)
 
 def steps(made: Draft) -> dict[str, dict[str, object]]:
     return {step.verb: step.params for step in made.plan.steps}
+
+
+def test_all_that_a_plan_is_made_of_was_true_at_one_moment(host: OfflineHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafter, seen = host.applier.drafter, list[object]()
+    real = drafter.store.all_live
+
+    def all_live() -> dict[str, Live]:
+        found = real()
+        seen.append(drafter.store.get_meta("of somebody else"))
+        with drafter.store.write() as connection:
+            set_meta(connection, "of somebody else", len(seen))
+        seen.append(drafter.store.get_meta("of somebody else"))
+        return found
+
+    monkeypatch.setattr(drafter.store, "all_live", all_live)
+    draft(host, Kind.INSTALL)
+    assert len(seen) > 2 and set(seen) == {None}
 
 
 def test_an_install(host: OfflineHost, packages: Path) -> None:

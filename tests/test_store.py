@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -116,6 +117,23 @@ def test_a_reader_sees_one_moment(registry: Store) -> None:
         with registry.write() as writer:
             store.put_live(writer, live())
         assert connection.execute(text("SELECT count(*) FROM hotbay_live")).scalar() == before == 0
+    assert len(registry.all_live()) == 1
+
+
+def test_what_a_thread_reads_in_one_moment_is_of_that_moment(registry: Store) -> None:
+    def elsewhere() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return len(pool.submit(registry.all_live).result())
+
+    with pytest.raises(ValueError, match="on purpose"), registry.one_moment():
+        assert registry.all_live() == {}
+        with registry.write() as connection:
+            store.put_live(connection, live())
+        with registry.one_moment():
+            assert registry.all_live() == {}
+        assert registry.all_live() == {}, "the inner block's end does not end it"
+        assert elsewhere() == 1, "other threads see what there is"
+        raise ValueError("on purpose")
     assert len(registry.all_live()) == 1
 
 
@@ -253,43 +271,6 @@ def test_the_state_is_stored_as_its_word(registry: Store) -> None:
         store.put_live(connection, live(state=State.INACTIVE))
         assert connection.execute(text("SELECT state FROM hotbay_live")).scalar() == "inactive"
     assert not registry.get_live("shop").active
-
-
-def test_changes_of_others_are_noticed_and_nothing_else(registry: Store) -> None:
-    changes = store.Changes(registry.path)
-    try:
-        assert changes.any()
-        assert not changes.any()
-        with registry.read() as connection:
-            connection.execute(text("SELECT 1"))
-        assert not changes.any()
-        with registry.write() as connection:
-            store.set_meta(connection, "x", 1)
-        assert changes.any()
-        assert not changes.any()
-    finally:
-        changes.close()
-
-
-def test_what_can_not_be_told_may_be_a_change(tmp_path: Path) -> None:
-    """Who follows the rows would fail at the question, and never ask again."""
-    registry = Store(tmp_path / "locked.db")
-    registry.close()
-    changes, other = store.Changes(registry.path), sqlite3.connect(registry.path, isolation_level=None)
-    try:
-        other.execute("PRAGMA locking_mode=EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        assert changes.any()
-        assert changes.any()
-        other.execute("COMMIT")
-        other.close()
-        assert changes.any()
-        assert not changes.any()
-    finally:
-        other.close()
-        changes.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        changes.any()
 
 
 def test_a_held_cursor_of_its_settings_does_not_keep_a_connection_from_being_made(

@@ -15,6 +15,7 @@ from functools import partial
 
 from hotbay.activate import Generation
 from hotbay.apply import Applier
+from hotbay.commits import Changes
 from hotbay.confirmations import (
     Confirmation,
     count_on,
@@ -34,7 +35,7 @@ from hotbay.readings import error_rate
 from hotbay.revert import go_back, overdue
 from hotbay.serve import Serving
 from hotbay.settings import Settings
-from hotbay.store import Changes, Store
+from hotbay.store import Store
 
 log = logging.getLogger("hotbay.confirm")
 ATTEMPTS = 3

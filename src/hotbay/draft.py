@@ -98,12 +98,17 @@ class Drafter:
             Kind.RESTORE: partial(self.back.restore, ahead=ahead),
             Kind.UNINSTALL: self._uninstall,
         }
-        return makers[request.kind](request, row, live)
+        with self.store.one_moment():
+            return makers[request.kind](request, row, live)
 
     # ── install and upgrade ───────────────────────────────────────────────────────────────────────────────────
 
     def _bring(self, request: Request, temporary: Path, ahead: bool) -> Draft:
-        package = self._verified(request, temporary)
+        package = self._verified(request, temporary)  # It may be fetched for minutes.
+        with self.store.one_moment():
+            return self._planned(request, package, ahead)
+
+    def _planned(self, request: Request, package: VerifiedPackage, ahead: bool) -> Draft:
         manifest, target = package.manifest, package.version
         live = self.store.all_live()
         resolution = self._resolve(request, manifest, live, ahead)

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hotbay.commits import Changes
 from hotbay.presence import Lease
-from hotbay.store import Changes
 
 log = logging.getLogger("hotbay.duty")
 _LONGEST_SECONDS = 60.0

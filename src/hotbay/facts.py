@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-import sqlite3
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -76,9 +75,9 @@ def gather(registry: Store) -> HostFacts:
 
 def _tables(registry: Store) -> frozenset[str]:
     """The tables that no plugin has brought: what is there and in no plugin's manifest."""
-    with sqlite3.connect(registry.path) as connection:
-        names = {row[0].lower() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    connection.close()
+    with registry.read() as connection:
+        found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = {row[0].lower() for row in found}
     known = {name.lower() for listed in registry.get_meta(KEPT_TABLES, {}).values() for name in listed}
     for plugin, row in registry.all_live().items():
         listed = row.manifest.get("database", {}).get("tables", ())

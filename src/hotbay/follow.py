@@ -27,6 +27,7 @@ from hotbay.activate.threads import handing_over
 from hotbay.beacon import Beacon, is_odd
 from hotbay.bulletin import Bulletin, describe
 from hotbay.candidates import Candidates
+from hotbay.commits import Changes
 from hotbay.errors import ActivationFailed, HotbayError, Problem
 from hotbay.holds import Holds
 from hotbay.hub import Hub, marks_of
@@ -40,7 +41,7 @@ from hotbay.resolve import route_conflicts
 from hotbay.serve import Dispatcher, Serving
 from hotbay.settings import Settings
 from hotbay.stalls import Stalls
-from hotbay.store import Changes, Store
+from hotbay.store import Store
 from hotbay.suspects import Suspects
 from hotbay.table import Claim, Table
 from hotbay.tasks import Tasks

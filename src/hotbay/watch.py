@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from hotbay import store
 from hotbay.apply import Applier
+from hotbay.commits import Changes
 from hotbay.duty import Post
 from hotbay.errors import HotbayError, LeaseHeld, StateError, Superseded
 from hotbay.folder import digest
@@ -22,7 +23,6 @@ from hotbay.model import Kind, Live
 from hotbay.package import read_manifest
 from hotbay.request import Request
 from hotbay.settings import Settings
-from hotbay.store import Changes
 
 log = logging.getLogger("hotbay.watch")
 _DEEP_SECONDS = 1.0
