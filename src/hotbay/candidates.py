@@ -12,7 +12,6 @@ from hotbay.activate import Generation
 from hotbay.errors import ActivationFailed, HotbayError
 from hotbay.making import Maker
 from hotbay.model import Live
-from hotbay.suspects import killer
 from hotbay.turns import one_first
 
 log = logging.getLogger("hotbay.candidates")
@@ -96,16 +95,10 @@ class Candidates:
         self._changed()
 
     async def _candidate(self, row: Live, operation: int) -> Generation:
-        """What an operation asks for; what killed one worker is not loaded in the next one. Raises ActivationFailed."""
+        """What an operation asks for. Raises what `Maker.make` does."""
         first = one_first(self.maker.settings.loading, operation, self.maker.settings.ack_seconds)
         async with first if self.maker.settings.load_one_first else nullcontext():
-            await asyncio.to_thread(self._refuse_killer, operation)
             return await self.maker.make(row, operation)
-
-    def _refuse_killer(self, operation: int) -> None:
-        strikes = self.maker.suspects.killed_in(operation)
-        if strikes is not None:
-            raise killer(strikes)
 
     async def _forget(self, plugin: str, ready: Prepared) -> None:
         """An operation no longer asks for what was prepared: it was adopted meanwhile, or is not wanted."""

@@ -19,7 +19,7 @@ from hotbay.presence import resident
 from hotbay.resolve import overlap
 from hotbay.settings import Settings
 from hotbay.store import version_of
-from hotbay.suspects import Suspects
+from hotbay.suspects import Suspects, killer
 from hotbay.timing import timed
 from hotbay.turns import Turns
 from hotbay_sdk.manifest import Manifest, parse
@@ -51,7 +51,8 @@ class Maker:
 
     async def make(self, row: Live, operation: int = 0) -> Generation:
         """A loaded, started and healthy generation. One whose image struck before is loaded while nothing else is, so
-        that it is known who did it; without an operation that asks for it, one that struck out is not loaded at all.
+        that it is known who did it; without an operation that asks for it, one that struck out is not loaded at all,
+        and what killed another worker in the same operation is not loaded here. Raises HotbayError.
         """
         if self.settings.safe_mode:
             raise SafeMode(f"{row.plugin} is not loaded: this host runs in safe mode", mend="start it without")
@@ -60,12 +61,12 @@ class Maker:
             raise LeftOut(f"{row.plugin} is left out: {strikes}", mend=f"`hotbay activate {row.plugin}` tries it again")
         async with self._turns.turn(alone=strikes is not None):
             with self.suspects.loading(row.plugin, row.version, row.image, operation), handing_over():
-                return await self._make_now(row)
+                return await self._make_now(row, operation)
 
-    async def _make_now(self, row: Live) -> Generation:
+    async def _make_now(self, row: Live, operation: int) -> Generation:
         if self.runtime is None:
             raise ActivationFailed("this worker has no runtime")
-        image, before = await asyncio.to_thread(self._image, row)
+        image, before = await asyncio.to_thread(self._image, row, operation)
         generation = self.runtime.create(image)
         try:
             load = partial(self._load, generation, image.manifest)
@@ -81,8 +82,11 @@ class Maker:
             generation.app = timed(generation.app, row.plugin, row.version)
         return generation
 
-    def _image(self, row: Live) -> tuple[Image, int]:
+    def _image(self, row: Live, operation: int) -> tuple[Image, int]:
         """What is to be loaded, and the process's memory before; in a thread: the files are read, a manifest judged."""
+        strikes = self.suspects.killed_in(operation) if operation else None
+        if strikes is not None:
+            raise killer(strikes)
         if not self.images.has(row.image):
             restore_image(self.settings, row)
         try:
