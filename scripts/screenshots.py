@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from browser.conftest import CHROMIUM, OPTIONS  # noqa: E402
 from browser.site import ADMIN, API, CUSTOMER, PASSWORD, served  # noqa: E402
+from hotbay.seal import make_key, sign_archive  # noqa: E402
 
 if TYPE_CHECKING:
     from browser.site import Site
@@ -101,6 +102,7 @@ def furnish(site: Site) -> None:
     """Install, upgrade and use: what is on the pictures really happened."""
     for package in (site.folder / "modules").glob("stranger*"):
         package.unlink()  # Of the tests of what a host does not trust.
+    vouch(site)
     site.install("1.0.0", CHATBOT)
     site.install("1.0.0")
     site.client.post(f"{API}/marketplace/upgrade/{CHATBOT}", json={}).raise_for_status()
@@ -114,6 +116,15 @@ def furnish(site: Site) -> None:
         for line in lines:
             path = f"{API}/chat/sessions/{chat}/messages"
             site.client.post(path, json={"text": line}, headers=token).raise_for_status()
+
+
+def vouch(site: Site) -> None:
+    """Sign the chatbot's packages, and trust who signed them."""
+    key = make_key(site.folder / "publisher.key", "The Hotbay authors")
+    for archive in (site.folder / "modules").glob(f"{CHATBOT}_*.zip"):
+        sign_archive(archive, key)
+    body = {"name": key.publisher, "key": key.public.text}
+    site.client.post(f"{API}/marketplace/publishers", json=body).raise_for_status()
 
 
 def visitors(

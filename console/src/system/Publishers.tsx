@@ -25,10 +25,9 @@ function Line({ publisher, reload }: { publisher: Publisher; reload: () => void 
   };
   return (
     <Table.Tr>
-      <Table.Td fw={600}>{publisher.name}</Table.Td>
-      <Table.Td ff="monospace" title={publisher.keyid}>{publisher.keyid.slice(0, 16)}</Table.Td>
-      <Table.Td><RelativeTime at={publisher.at} /></Table.Td>
-      <Table.Td>{publisher.actor}</Table.Td>
+      <Table.Td><Text fw={600} size="sm">{publisher.name}</Text><Text size="xs" c="dimmed" ff="monospace" title={publisher.keyid}>{publisher.keyid.slice(0, 16)}</Text></Table.Td>
+      <Table.Td visibleFrom="sm"><RelativeTime at={publisher.at} /></Table.Td>
+      <Table.Td visibleFrom="sm">{publisher.actor}</Table.Td>
       <Table.Td ta="right"><Button size="compact-xs" variant={sure ? "filled" : "subtle"} color="red" aria-label={sure ? undefined : t("Remove {name}", { name: publisher.name })} onClick={() => (sure ? void drop() : setSure(true))}>{sure ? t("Really remove?") : t("Remove")}</Button></Table.Td>
     </Table.Tr>
   );
@@ -85,7 +84,7 @@ export function Publishers() {
         </div>
         {data.publishers.length ? (
           <div className="hb-table"><Table>
-            <Table.Thead><Table.Tr><Table.Th>{t("Publisher")}</Table.Th><Table.Th>{t("Key")}</Table.Th><Table.Th>{t("Trusted since")}</Table.Th><Table.Th>{t("By")}</Table.Th><Table.Th aria-label={t("Actions")} /></Table.Tr></Table.Thead>
+            <Table.Thead><Table.Tr><Table.Th>{t("Publisher and key")}</Table.Th><Table.Th visibleFrom="sm">{t("Trusted since")}</Table.Th><Table.Th visibleFrom="sm">{t("By")}</Table.Th><Table.Th aria-label={t("Actions")} /></Table.Tr></Table.Thead>
             <Table.Tbody>{data.publishers.map((one) => <Line key={one.keyid} publisher={one} reload={reload} />)}</Table.Tbody>
           </Table></div>
         ) : <Text c="dimmed" size="sm">{t("Nobody is trusted yet: no package is verified.")}</Text>}
