@@ -175,6 +175,7 @@ def test_values_of_the_watchers_may_come_from_file_and_environment(
     [
         ("none", "none"),
         ("all", "all"),
+        ("unverified", "unverified"),
         ("shop", ("shop",)),
         ("shop, ai_chatbot", ("shop", "ai_chatbot")),
         ('["shop"]', ("shop",)),
@@ -187,13 +188,16 @@ def test_which_frontends_are_framed_may_come_from_the_environment(
     monkeypatch.setenv("HOTBAY_FRONTEND_FRAMES", text)
     settings = load()
     assert settings.frontend_frames == wanted
-    assert settings.framed("shop") is (wanted == "all" or "shop" in wanted)  # type: ignore[operator]
+    whoever = wanted == "all" or "shop" in wanted  # type: ignore[operator]
+    assert settings.framed("shop", verified=True) is whoever
+    assert settings.framed("shop", verified=False) is (whoever or wanted == "unverified")
 
 
 def test_which_frontends_are_framed_may_come_from_the_file(tmp_path: Path) -> None:
-    assert not load().framed("shop")
+    assert not load().framed("shop", verified=False)
     settings = load(write(tmp_path / "hotbay.toml", 'frontend_frames = ["shop"]\n'))
-    assert (settings.framed("shop"), settings.framed("other")) == (True, False)
+    assert settings.framed("shop", verified=True)
+    assert not settings.framed("other", verified=False)
 
 
 @pytest.mark.parametrize("text", ['"Some"', '["Shop"]', "[1]", "true", '["a", ""]', '"shop,"', '"[oops"'])
@@ -202,4 +206,4 @@ def test_who_is_framed_wrongly_is_told_how_to_say_it(tmp_path: Path, text: str) 
         load(write(tmp_path / "hotbay.toml", f"frontend_frames = {text}\n"))
     (problem,) = caught.value.problems
     assert problem.field == "frontend_frames"
-    assert 'must be "none", "all", or the ids' in problem.rule
+    assert 'must be "none", "unverified", "all", or the ids' in problem.rule

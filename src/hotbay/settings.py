@@ -27,6 +27,7 @@ _SECRET = ("metrics_token",)
 _PATHS = ("home", "local_packages", "app_dir")
 _SQLITE = "sqlite:///"
 _MEMORY = _SQLITE + ":memory:"
+_FRAMES = ("none", "unverified", "all")
 _toml: dict[str, Any] = {}
 
 
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     brand_color: str = Field("", pattern=r"^(?:#[0-9a-fA-F]{6})?$")
     login_url: str = ""
     frontends: bool = True
-    frontend_frames: Annotated[Literal["none", "all"] | tuple[str, ...], NoDecode] = "none"
+    frontend_frames: Annotated[Literal["none", "unverified", "all"] | tuple[str, ...], NoDecode] = "none"
     asset_seconds: float = Field(604_800.0, ge=0, le=31_536_000)
     error_policy: Policy = "none"
     error_policies: dict[str, Policy] = {}
@@ -109,12 +110,12 @@ class Settings(BaseSettings):
     @field_validator("frontend_frames", mode="before")
     @classmethod
     def _frames(cls, value: Any) -> Any:
-        named = _list(value) if isinstance(value, str) and value not in ("none", "all") else value
-        if named in ("none", "all"):
+        named = _list(value) if isinstance(value, str) and value not in _FRAMES else value
+        if named in _FRAMES:
             return named
         good = isinstance(named, list | tuple) and all(isinstance(one, str) and re.fullmatch(ID, one) for one in named)
         if not good:
-            raise ValueError('must be "none", "all", or the ids of plugins, for example ["ai_chatbot"]')
+            raise ValueError('must be "none", "unverified", "all", or the ids of plugins, for example ["ai_chatbot"]')
         return tuple(named)
 
     @field_validator("stall_seconds")
@@ -156,10 +157,15 @@ class Settings(BaseSettings):
         """Arguments win over the environment, the environment over `hotbay.toml`."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=dict(_toml))
 
-    def framed(self, plugin: str) -> bool:
-        """True when a plugin's frontend is not trusted, and shown in a frame of its own."""
+    def framed(self, plugin: str, *, verified: bool) -> bool:
+        """True when a plugin's frontend is not trusted, and shown in a frame of its own.
+
+        `verified`: what is installed of it comes from a publisher whom the host trusts.
+        """
         chosen = self.frontend_frames
-        return chosen == "all" or (chosen != "none" and plugin in chosen)
+        if isinstance(chosen, tuple):
+            return plugin in chosen
+        return chosen == "all" or (chosen == "unverified" and not verified)
 
     @property
     def database_path(self) -> Path:

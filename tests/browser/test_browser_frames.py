@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from browser.conftest import Visitor
 from browser.framed import PLUGIN
-from browser.site import Site
+from browser.site import API, Site
+from hotbay.signature import PublisherKey, sidecar
+from signing import publisher, signed
 
 FRAME = f'iframe[data-plugin="{PLUGIN}"]'
 
@@ -168,15 +171,41 @@ def test_its_settings_are_changed_in_its_panel(site: Site, admin: Visitor) -> No
     expect(inside(page).get_by_role("button", name="Greets with good day")).to_be_visible()
 
 
+@contextmanager
+def framing(site: Site, who: str) -> Iterator[None]:
+    """In the block the host frames others than in the rest of the tests."""
+    before = site.environment["HOTBAY_FRONTEND_FRAMES"]
+    restart(site, who)
+    try:
+        yield
+    finally:
+        restart(site, before)
+
+
+def restart(site: Site, who: str) -> None:
+    site.stop()
+    site.environment["HOTBAY_FRONTEND_FRAMES"] = who
+    site.start()
+
+
 @pytest.fixture
 def all_framed(site: Site) -> Iterator[None]:
     """The host trusts nobody."""
-    for who in ("all", PLUGIN):
-        site.stop()
-        site.environment["HOTBAY_FRONTEND_FRAMES"] = who
-        site.start()
-        if who == "all":
-            yield
+    with framing(site, "all"):
+        yield
+
+
+@pytest.fixture
+def unverified_framed(site: Site) -> Iterator[PublisherKey]:
+    """The host trusts only who signed the chatbot, whose key this is; nobody any more when the test is over."""
+    key = publisher("The Hotbay authors")
+    archive = signed(site.folder / "modules" / "ai_chatbot_v1.1.0.zip", key)
+    body = {"name": key.publisher, "key": key.public.text}
+    with framing(site, "unverified"):
+        site.client.post(f"{API}/marketplace/publishers", json=body).raise_for_status()
+        yield key.public
+    sidecar(archive).unlink()
+    site.client.delete(f"{API}/marketplace/publishers/{key.public.keyid}")
 
 
 def test_the_chatbot_is_none_the_wiser(all_framed: None, site: Site, guest: Visitor, admin: Visitor) -> None:
@@ -192,6 +221,21 @@ def test_the_chatbot_is_none_the_wiser(all_framed: None, site: Site, guest: Visi
     desk = admin.tab("/support/chats").frame_locator('iframe[data-plugin="ai_chatbot"]')
     desk.get_by_text("Ann").first.click()
     expect(desk.get_by_text("How do I pay an invoice?").last).to_be_visible()
+
+
+def test_who_is_verified_needs_no_frame(unverified_framed: PublisherKey, site: Site, admin: Visitor) -> None:
+    site.install("1.1.0", "ai_chatbot")
+    site.install("1.0.0", PLUGIN)
+    stranger, chats = admin.tab("/stranger/a"), admin.tab("/support/chats")
+    expect(inside(stranger).get_by_role("heading", name="Stranger a 1.0.0")).to_be_visible()
+    frame = chats.locator('iframe[data-plugin="ai_chatbot"]')
+    expect(chats.get_by_role("heading", name="Live Chats")).to_be_visible()
+    expect(frame).to_have_count(0)
+    site.client.delete(f"{API}/marketplace/publishers/{unverified_framed.keyid}").raise_for_status()
+    chats.reload()
+    expect(
+        chats.frame_locator('iframe[data-plugin="ai_chatbot"]').get_by_role("heading", name="Live Chats")
+    ).to_be_visible()
 
 
 def no_reload(page: Page) -> None:

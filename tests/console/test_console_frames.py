@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console.desks import LIVE, Desk, opened
+from console.desks import LIVE, MARKET, Desk, opened
 from console.fronts import front
 from hotbay.console.built import Built
+from signing import publisher, signed
 
 
 @pytest.fixture
@@ -74,3 +75,25 @@ def test_the_registry_says_who_is_framed_and_what_it_may_ask(desk: Desk) -> None
 def test_a_host_that_frames_nobody_has_no_such_page(tmp_path: Path) -> None:
     with opened(tmp_path) as desk:
         assert httpx.get(desk.url + "/hotbay/frame").status_code == 404
+
+
+def test_where_the_unverified_are_framed_it_depends_on_who_made_it(tmp_path: Path) -> None:
+    ada = publisher()
+    with opened(tmp_path, frontend_frames="unverified") as desk:
+
+        def trusted() -> bool:
+            (notes,) = desk.client.get(f"{LIVE}/registry").json()["plugins"]
+            assert all(bool(page.get("framed")) is not notes["trusted"] for page in notes["contributions"]["pages"])
+            return bool(notes["trusted"])
+
+        assert httpx.get(desk.url + "/hotbay/frame").status_code == 200
+        archive = desk.pack(**front())
+        desk.install()
+        assert not trusted(), "nobody signed it"
+        desk.client.delete(f"{MARKET}/uninstall/notes").raise_for_status()
+        signed(archive, ada)
+        desk.post("/publishers", {"name": ada.publisher, "key": ada.public.text})
+        desk.install()
+        assert trusted()
+        desk.client.delete(f"{MARKET}/publishers/{ada.public.keyid}").raise_for_status()
+        assert not trusted(), "and what is installed is judged by whom the host trusts now"

@@ -66,7 +66,7 @@ local_packages = {packages}
 # asset_seconds = 604800
 
 # Whose frontends are not trusted, and run in frames of their own: "none", "all", or ids of plugins.
-# frontend_frames = "none"  # or, for example, ["ai_chatbot"]
+# frontend_frames = "none"  # or "unverified", "all", or, for example, ["ai_chatbot"]
 
 # What the console shows of this host: its name, the path of its logo, a colour such as "#1f6feb", its own login page.
 # brand_name = ""

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from hotbay.dress import bundle_of
 from hotbay.errors import BadInput, NotFound
 from hotbay.frontend.snapshot import Page, Viewer, snapshot
 from hotbay.logs import PREFIX
+from hotbay.publishers import word_on_live
 from hotbay_sdk import rules
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Reading:
     shown: list[tuple[Live, Bundle | None]]
     pages: list[Page]
     unconfirmed: list[str]
+    framed: frozenset[str]
     at: float
 
 
@@ -124,7 +127,7 @@ class PublicRegistry:
             epoch=found.epoch,
             rev=found.rev,
             root=root,
-            framed=self.hotbay.settings.framed,
+            framed=found.framed,
             unconfirmed=found.unconfirmed,
         )
         return Snapshot(found.epoch, found.rev, json.dumps(body, separators=(",", ":")))
@@ -148,7 +151,15 @@ class PublicRegistry:
             for claim in self.hotbay.claims(rows)
             if claim.page
         ]
-        return Reading(epoch, rev, shown, pages, [item.plugin for item in pending(self.hotbay.store)], at)
+        unconfirmed = [item.plugin for item in pending(self.hotbay.store)]
+        return Reading(epoch, rev, shown, pages, unconfirmed, self._framed(rows), at)
+
+    def _framed(self, rows: Mapping[str, Live]) -> frozenset[str]:
+        """The plugins whose frontends the host does not trust, by its settings and who made them."""
+        framed, policy = self.hotbay.settings.framed, self.hotbay.publishers.policy()
+        return frozenset(
+            plugin for plugin, row in rows.items() if framed(plugin, verified=word_on_live(row, policy).verified)
+        )
 
     async def _now(self, request: Request, view: View) -> Response:
         found = await asyncio.to_thread(view.snapshot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,16 +54,16 @@ def snapshot(
     epoch: str,
     rev: int,
     root: str,
-    framed: Callable[[str], bool] = lambda plugin: False,
+    framed: Collection[str] = (),
     unconfirmed: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The registry at one revision for one viewer. `root` stands before every address.
 
-    `framed` says which plugins' frontends the host does not trust, `unconfirmed` of which plugins a change waits for
+    `framed` are the plugins whose frontends the host does not trust, `unconfirmed` those of which a change waits for
     somebody to confirm it: administrators ask for more only when there are any.
     """
     told = [(row, bundle) for row, bundle in shown if row.active and not row.problem]
-    plugins = [_plugin(row, bundle, viewer, root, framed(row.plugin)) for row, bundle in told]
+    plugins = [_plugin(row, bundle, viewer, root, row.plugin in framed) for row, bundle in told]
     known = {(item.path, item.plugin): item for item in claims}
     return {
         "epoch": epoch,
