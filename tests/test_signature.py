@@ -162,7 +162,6 @@ def test_nothing_of_the_payload_may_be_missing(name: str) -> None:
 
 
 def test_what_is_no_envelope_at_all() -> None:
-    deep = b'{"payload": ' + b"[" * 8_000 + b"]" * 8_000 + b"}"
     whole = envelope(GOOD, ADA)
     twice = whole.replace(b'"payloadType"', b'"payloadType": "x", "payloadType"')
     numbers = b'{"x": ' + b"9" * 5_000 + b"}"
@@ -174,7 +173,6 @@ def test_what_is_no_envelope_at_all() -> None:
         b"null",
         b"\xff\xfe{\0}\0",
         b"\xef\xbb\xbf{}",
-        deep,
         twice,
         numbers,
         whole[:-9],
@@ -183,6 +181,16 @@ def test_what_is_no_envelope_at_all() -> None:
     body = dumped(GOOD)
     for inner in (b"[" * 7_000, body[:-1] + b', "id": "mail"}'):
         assert refused(envelope(inner, ADA)) == ("payload", "must be an object of JSON, no name in it twice")
+
+
+def test_what_is_nested_deeply_is_refused_one_way_or_another() -> None:
+    """From Python 3.12 on the reader gets deeper than such a small file can be."""
+    deep = b'{"payload": ' + b"[" * 8_000 + b"]" * 8_000 + b"}"
+    assert refused(deep)[0] in ("(signature)", "payloadType")
+    assert refused(deep.replace(b"}", b', "payloadType": "%b"}' % PAYLOAD_TYPE.encode()))[0] in (
+        "(signature)",
+        "payload",
+    )
 
 
 def test_a_large_one_is_not_even_parsed() -> None:

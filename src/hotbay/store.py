@@ -130,7 +130,7 @@ class Store:
     def one_moment(self) -> Iterator[None]:
         """All that this thread reads in the block is of one moment, and costs a fifth. May be nested.
 
-        Not for blocks that write, or wait: what is written meanwhile is not seen, and the log grows.
+        Not for blocks that write, nor for long ones: what is written meanwhile is not seen, and the log grows.
         """
         with self.read() as connection:
             before = getattr(self._moment, "connection", None)
