@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from hotbay.activate import remains
+from hotbay.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -37,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What is there before the first test stays, as in a host that serves: no proof of an unload looks at it again."""
     remains.freeze()
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Store]:
+    """An empty registry."""
+    made = Store(tmp_path / "host.db")
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

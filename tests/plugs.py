@@ -6,7 +6,8 @@ import asyncio
 import json
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def image(folder: Path) -> Image:
     """What a runtime loads, straight from a package's folder."""
     manifest = parse((folder / "metadata.json").read_bytes())
     return Image(Version(manifest.id, manifest.version, "0" * 64, f"image-{manifest.version}"), folder, manifest)
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """What would run for ever runs while the block does."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 class LonelyHub:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,6 @@ from sqlalchemy import text
 from hotbay import store
 from hotbay.commits import Changes
 from hotbay.store import Store
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Store]:
-    """A fresh registry."""
-    made = Store(tmp_path / "host.db")
-    yield made
-    made.close()
 
 
 def test_changes_of_others_are_noticed_and_nothing_else(registry: Store) -> None:

@@ -71,6 +71,12 @@ def test_all_that_a_plan_is_made_of_was_true_at_one_moment(host: OfflineHost, mo
     monkeypatch.setattr(drafter.store, "all_live", all_live)
     draft(host, Kind.INSTALL)
     assert len(seen) > 2 and set(seen) == {None}
+    monkeypatch.setattr(drafter.store, "all_live", real)
+    run(host, Kind.INSTALL)
+    seen.clear()
+    monkeypatch.setattr(drafter.store, "all_live", all_live)
+    draft(host, Kind.UNINSTALL)
+    assert len(seen) >= 2 and len(set(seen)) == 1
 
 
 def test_an_install(host: OfflineHost, packages: Path) -> None:

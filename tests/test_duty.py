@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from hotbay import duty, store
 from hotbay.duty import Post, keep_looking
 from hotbay.store import Store
-from plugs import until
+from plugs import running, until
 
 
 class Turns:
@@ -102,15 +102,8 @@ async def test_who_never_started_has_nothing_to_leave(tmp_path: Path) -> None:
 # ── looks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@asynccontextmanager
-async def looking(path: Path, look: Callable[[], bool], **times: float) -> AsyncIterator[None]:
-    task = asyncio.create_task(keep_looking(path, "looking", look, **{"seconds": 0.01} | times))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def looking(path: Path, look: Callable[[], bool], **times: float) -> AbstractAsyncContextManager[None]:
+    return running(keep_looking(path, "looking", look, **{"seconds": 0.01} | times))
 
 
 async def test_it_looks_at_once_and_whenever_something_was_written(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from hotbay.catalog import Catalog
 from hotbay.notary import Notary
 from hotbay.package import pack
 from hotbay.settings import Settings
-from plugs import package, until
+from plugs import package, running, until
 
 
 @asynccontextmanager
@@ -25,18 +25,6 @@ async def writing(notary: Notary) -> AsyncIterator[None]:
     """Receipts are written while the block runs."""
     async with running(errands.write_receipts(notary)):
         yield
-
-
-@asynccontextmanager
-async def running(errand: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """The errand is run while the block runs."""
-    task = asyncio.create_task(errand)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_a_look_at_the_packages_that_fails_is_not_the_last(
@@ -82,6 +70,14 @@ async def test_receipts_wait_while_a_plugin_is_loaded_but_not_for_long(
             async with writing(notary):
                 await until(lambda: notary.pending() == [])
         monkeypatch.setattr(errands, "_CALM_SECONDS", 3600.0)
+        intervals, real = list[float](), notary.write_due
+
+        def write_due() -> int:
+            intervals.append(sys.getswitchinterval())
+            return real()
+
+        monkeypatch.setattr(notary, "write_due", write_due)
         async with writing(notary):
             await engine.install(version="2.0.0")
             await until(lambda: notary.pending() == [] and notary.find(2) is not None)
+        assert max(intervals) == pytest.approx(0.0002), "and then it hands the interpreter over early"

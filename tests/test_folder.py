@@ -25,6 +25,7 @@ from hotbay.folder import (
     sha256_file,
     tree,
     unfit,
+    whole,
 )
 
 
@@ -199,3 +200,17 @@ def test_two_folders_exchange_their_names(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "other").exists() and (tmp_path / "other" / "one").exists()
     assert not exchange(tmp_path / "one", tmp_path / "missing")
     assert (tmp_path / "one" / "other").exists()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("before")
+    with pytest.raises(ValueError, match="on purpose"), whole(target) as temporary:
+        temporary.write_text("half")
+        assert target.read_text() == "before"
+        raise ValueError("on purpose")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with whole(target) as temporary:
+        temporary.write_text("after")
+        assert target.read_text() == "before"
+    assert (target.read_text(), len(list(tmp_path.iterdir()))) == ("after", 1)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +32,6 @@ with registry.write() as connection:
         os.kill(os.getpid(), signal.SIGKILL)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Store]:
-    """A fresh registry."""
-    made = Store(tmp_path / "host.db")
-    yield made
-    made.close()
 
 
 def opened(registry: Store, plugin: str = "shop", verbs: tuple[str, ...] = ("stage", "switch")) -> int:

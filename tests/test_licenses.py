@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ from hotbay.store import Store
 from hotbay.vault import Vault
 
 KEY = "AAAA-bbbb-1234"
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Store]:
-    """An empty registry."""
-    made = Store(tmp_path / "host.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

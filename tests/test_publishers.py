@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,14 +13,6 @@ from hotbay.keys import public_text
 from hotbay.publishers import MOST, Publishers, _only
 from hotbay.store import Store
 from signing import publisher
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Store]:
-    """An empty registry."""
-    made = Store(tmp_path / "host.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from hotbay.store import Store
 from hotbay.suspects import Suspects
 from hotbay.verdict import pronounce
 from rows import live
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "host.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

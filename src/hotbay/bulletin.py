@@ -23,7 +23,7 @@ class Bulletin:
 
     What the disk refuses is logged, and said later: a worker that fell silent would be waited for in every operation.
 
-    `status` makes the status; `counts`, called on the loop with plugins' ids, answers what makes the counts, off it.
+    `status` makes the status; `counts`, called on the loop with the wishes, answers what makes the counts, off it.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Bulletin:
         self.told.clear()
         self._news.set()
 
-    def ask(self, plugin: str) -> None:
-        """Somebody wants to know what the meters counted, with the slots of a plugin, or of none ("")."""
-        self._asked.put_nowait(plugin)
+    def ask(self, wish: str) -> None:
+        """Somebody wants to know what the meters counted, and what `wish` (`presence.wish`) says."""
+        self._asked.put_nowait(wish)
 
     async def report(self) -> None:
         """Write the status and wake the actors, again whenever it has changed. `told` is set while all was said."""
@@ -65,10 +65,10 @@ class Bulletin:
     async def report_meters(self) -> None:
         """Tell what the meters counted, when somebody asks; all who asked meanwhile get one answer."""
         while True:
-            plugins = [await self._asked.get()]
+            wishes = [await self._asked.get()]
             while not self._asked.empty():
-                plugins.append(self._asked.get_nowait())
-            await self._said("what its meters counted", self._publish_meters, partial(self._counts, *plugins))
+                wishes.append(self._asked.get_nowait())
+            await self._said("what its meters counted", self._publish_meters, partial(self._counts, *wishes))
 
     async def _said(self, what: str, publish: Callable[[Any], None], make: Callable[[], Any]) -> bool:
         """False, after a pause, when it failed."""

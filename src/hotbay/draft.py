@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -86,6 +86,10 @@ class Drafter:
         refuse_unconfirmable(request.kind, request.confirm_within)
         if request.kind in (Kind.INSTALL, Kind.UPGRADE):
             return self._bring(request, temporary, ahead)
+        with self.store.one_moment():
+            return self._of_installed(request, ahead)
+
+    def _of_installed(self, request: Request, ahead: bool) -> Draft:
         live = self.store.all_live()
         row = live.get(request.plugin)
         if row is None:
@@ -98,8 +102,7 @@ class Drafter:
             Kind.RESTORE: partial(self.back.restore, ahead=ahead),
             Kind.UNINSTALL: self._uninstall,
         }
-        with self.store.one_moment():
-            return makers[request.kind](request, row, live)
+        return makers[request.kind](request, row, live)
 
     # ── install and upgrade ───────────────────────────────────────────────────────────────────────────────────
 
@@ -110,7 +113,7 @@ class Drafter:
 
     def _planned(self, request: Request, package: VerifiedPackage, ahead: bool) -> Draft:
         manifest, target = package.manifest, package.version
-        live = self.store.all_live()
+        live, kept = self.store.all_live(), [item["image"] for item in self.store.history(package.version.plugin)]
         resolution = self._resolve(request, manifest, live, ahead)
         old = live.get(target.plugin)
         refuse_unconfirmed(self.store, target.plugin)
@@ -131,7 +134,7 @@ class Drafter:
             tables=parse(old.manifest).database.tables if old is not None else (),
             permissions=manifest.permissions,
             warnings=resolution.warnings,
-            prune=self._prunable(target, old),
+            prune=self._prunable(kept, target, old),
             shelve=request.folder is None,
             expand=params,
             start=fresh_start(self.settings, target.plugin, old),
@@ -142,7 +145,6 @@ class Drafter:
         )
         plan = replace(plans.asking(plan, manifest, old), findings=timetable.findings)
         plan = plans.made_by(plan, package.trust, self._left(request, package, old, ahead))
-        kept = [item["image"] for item in self.store.history(target.plugin)]
         row = row_to_be(manifest, target, state, old, kept=kept, trust=package.trust)
         return Draft(plan, old, row, package.root)
 
@@ -285,12 +287,12 @@ class Drafter:
             raise NotFound(f"there is no export of {manifest.id} at {file}", mend="look into the exports folder")
         return file
 
-    def _prunable(self, target: Version, old: Live | None) -> list[str]:
+    def _prunable(self, kept: Sequence[str], target: Version, old: Live | None) -> list[str]:
         """Images of the plugin beyond the retention; the one that serves until the switch is never among them."""
         if old is None:
             return []
-        kept = [item["image"] for item in self.store.history(target.plugin) if item["image"] != target.image]
-        return [image for image in kept[self.settings.keep_versions - 1 :] if image != old.image]
+        others = [image for image in kept if image != target.image]
+        return [image for image in others[self.settings.keep_versions - 1 :] if image != old.image]
 
     # ── the others ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -210,6 +210,21 @@ def fresh(into: Path, *, durable: bool = True) -> Iterator[Path]:
         fsync_dir(into.parent)
 
 
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """The name of a temporary file beside `target` that takes its place when the block ends well, durably, and vanishes
+    when it does not. The block makes the file; whoever looks meanwhile sees what was there before, or this one.
+    """
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        yield temporary
+        _fsync_file(temporary)
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_dir(target.parent)
+
+
 def leftovers(into: Path) -> list[Path]:
     """The temporary folders and files that a process that was killed left while it made `into`."""
     return list(into.parent.glob(f".{glob.escape(into.name[:100])}.*.part"))

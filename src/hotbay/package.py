@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import secrets
 import tarfile
 import tempfile
 import zipfile
@@ -24,6 +22,7 @@ from hotbay.folder import (
     ignored,
     sha256_file,
     tree,
+    whole,
 )
 from hotbay.unpack import Unpacked, archive_manifest, folder_manifest, unpack
 from hotbay_sdk.manifest import Manifest
@@ -71,17 +70,10 @@ def pack(folder: Path, out_dir: Path | None = None, *, kind: ArchiveKind = "zip"
         raise BadInput(f"{target_dir} lies inside the package", mend="choose an output folder outside")
     target_dir.mkdir(parents=True, exist_ok=True)
     target = target_dir / f"{manifest.id}_v{manifest.version}.{kind}"
-    temporary = target_dir / f".{target.name}.{secrets.token_hex(8)}.part"
-    try:
+    with whole(target) as temporary:
         with temporary.open("xb") as stream:
             _WRITERS[kind](files, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
         _prove(temporary, folder)
-        temporary.rename(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_dir(target_dir)
     return target
 
 

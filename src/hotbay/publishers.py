@@ -132,8 +132,7 @@ def _only(known: list[Publisher], keyid: str) -> Publisher:
 
 def _here(connection: Connection) -> list[Publisher]:
     """What is stored, in the transaction that will change it."""
-    row = connection.execute(asked.META, {"name": _META}).first()
-    return _read(None if row is None else row.value)
+    return _read(connection.scalar(asked.META, {"name": _META}))
 
 
 def _read(value: Any) -> list[Publisher]:

@@ -7,7 +7,6 @@ owner only; its content is in no message.
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hotbay.errors import BadInput, NotFound, NotVerified, Refused
-from hotbay.folder import fsync_dir
+from hotbay.folder import whole
 from hotbay.keyfile import new_key
 from hotbay.keys import fresh_private, load_private
 from hotbay.package import read_manifest, sha256_file
@@ -111,7 +110,9 @@ def sign_archive(archive: Path, key: SigningKey) -> Path:
     content = sign(statement, key.private, others)
     if len(others) >= MOST_SIGNATURES or len(content) > LARGEST:
         raise Refused(f"{archive} has too many signatures", mend=f"delete {sidecar(archive)} and sign it anew")
-    return _put(sidecar(archive), content)
+    with whole(sidecar(archive)) as temporary, temporary.open("xb") as stream:
+        stream.write(content)
+    return sidecar(archive)
 
 
 def fitting(archive: Path) -> Envelope | None:
@@ -127,18 +128,3 @@ def fitting(archive: Path) -> Envelope | None:
 def fits(envelope: Envelope, archive: Path) -> bool:
     """True when an envelope is about these bytes. That its signatures are genuine is seen with the keys only."""
     return envelope.statement == statement_of(archive, envelope.statement.publisher)
-
-
-def _put(file: Path, content: bytes) -> Path:
-    """Replace a file whole: a host that looks meanwhile sees the one before or this one."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.rename(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_dir(file.parent)
-    return file

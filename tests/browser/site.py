@@ -21,6 +21,7 @@ from browser.framed import PLUGIN as STRANGER
 from browser.framed import pack_stranger
 from browser.notes import EDITIONS, PLUGIN, tree, write
 from hotbay.package import pack
+from hotbay.signature import PublisherKey
 
 ROOT = Path(__file__).parents[2]
 BILLING = ROOT / "examples" / "billing"
@@ -95,6 +96,15 @@ class Site:
         """Behind the browser's back."""
         body = {"addon_id": plugin, "version": version}
         self.client.post(f"{API}/marketplace/install", json=body).raise_for_status()
+
+    def trust(self, key: PublisherKey) -> None:
+        """Behind the browser's back."""
+        body = {"name": key.publisher, "key": key.text}
+        self.client.post(f"{API}/marketplace/publishers", json=body).raise_for_status()
+
+    def distrust(self, key: PublisherKey) -> None:
+        """Behind the browser's back; whoever was not trusted is not either then."""
+        self.client.delete(f"{API}/marketplace/publishers/{key.keyid}")
 
     def upgrade(self, version: str, plugin: str = PLUGIN) -> None:
         """Behind the browser's back."""

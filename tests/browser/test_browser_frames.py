@@ -11,7 +11,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from browser.conftest import Visitor
 from browser.framed import PLUGIN
-from browser.site import API, Site
+from browser.site import Site
 from hotbay.signature import PublisherKey, sidecar
 from signing import publisher, signed
 
@@ -200,12 +200,11 @@ def unverified_framed(site: Site) -> Iterator[PublisherKey]:
     """The host trusts only who signed the chatbot, whose key this is; nobody any more when the test is over."""
     key = publisher("The Hotbay authors")
     archive = signed(site.folder / "modules" / "ai_chatbot_v1.1.0.zip", key)
-    body = {"name": key.publisher, "key": key.public.text}
     with framing(site, "unverified"):
-        site.client.post(f"{API}/marketplace/publishers", json=body).raise_for_status()
+        site.trust(key.public)
         yield key.public
     sidecar(archive).unlink()
-    site.client.delete(f"{API}/marketplace/publishers/{key.public.keyid}")
+    site.distrust(key.public)
 
 
 def test_the_chatbot_is_none_the_wiser(all_framed: None, site: Site, guest: Visitor, admin: Visitor) -> None:
@@ -231,7 +230,7 @@ def test_who_is_verified_needs_no_frame(unverified_framed: PublisherKey, site: S
     frame = chats.locator('iframe[data-plugin="ai_chatbot"]')
     expect(chats.get_by_role("heading", name="Live Chats")).to_be_visible()
     expect(frame).to_have_count(0)
-    site.client.delete(f"{API}/marketplace/publishers/{unverified_framed.keyid}").raise_for_status()
+    site.distrust(unverified_framed)
     chats.reload()
     expect(
         chats.frame_locator('iframe[data-plugin="ai_chatbot"]').get_by_role("heading", name="Live Chats")

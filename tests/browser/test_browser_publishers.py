@@ -36,11 +36,6 @@ def offer(site: Site, version: str) -> Path:
     return site.folder / "modules" / f"{PLUGIN}_v{version}.zip"
 
 
-def trust(site: Site) -> None:
-    body = {"name": ADA.publisher, "key": ADA.public.text}
-    site.client.post(f"{API}/marketplace/publishers", json=body).raise_for_status()
-
-
 def card(page: Page, name: str = NAME) -> Locator:
     return page.get_by_role("article", name=name)
 
@@ -86,7 +81,7 @@ def test_a_plugin_s_page_and_its_plan_say_who_signed_it(site: Site, admin: Visit
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"with the unknown key {ADA.public.keyid}")
     page.keyboard.press("Escape")
-    trust(site)
+    site.trust(ADA.public)
     expect(page.locator("dl")).to_contain_text(f"verified: Ada & Söhne, key {key}")
     expect(badge(page)).to_be_visible()
     page.get_by_role("tab", name="Versions").click()
@@ -99,7 +94,7 @@ def test_a_plugin_s_page_and_its_plan_say_who_signed_it(site: Site, admin: Visit
 
 
 def test_an_upgrade_that_leaves_its_publisher_is_asked_for(site: Site, admin: Visitor, archive: Path) -> None:
-    trust(site)
+    site.trust(ADA.public)
     site.install("1.0.0", PLUGIN)
     offer(site, "1.1.0")
     page = admin.tab("/marketplace")
@@ -119,7 +114,7 @@ def test_an_upgrade_that_leaves_its_publisher_is_asked_for(site: Site, admin: Vi
 
 
 def test_a_forged_signature_is_a_problem_and_no_badge(site: Site, admin: Visitor, archive: Path) -> None:
-    trust(site)
+    site.trust(ADA.public)
     put(archive, envelope(payload(archive, ADA.publisher, version="0.9.0"), ADA))
     page = admin.tab("/marketplace")
     expect(page.get_by_role("alert")).to_contain_text(f"the signature is not that of {PLUGIN} 1.0.0")
@@ -132,7 +127,7 @@ def test_a_forged_signature_is_a_problem_and_no_badge(site: Site, admin: Visitor
 
 
 def test_a_package_is_dropped_with_its_signature(site: Site, admin: Visitor, archive: Path, tmp_path: Path) -> None:
-    trust(site)
+    site.trust(ADA.public)
     moved = archive.rename(tmp_path / archive.name)
     sidecar(archive).rename(sidecar(moved))
     page = admin.tab("/marketplace")

@@ -4,7 +4,8 @@ import { t as text, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import type { Trust } from "../api/answers";
 
-const short = (keyid: string) => keyid.slice(0, 16);
+/** As much of a key's id as people compare. */
+export const short = (keyid: string) => keyid.slice(0, 16);
 
 /** Beside a publisher's name: this site trusts a key of theirs, and the package is signed with it. Nothing for any other package. */
 export function VerifiedBadge({ trust }: { trust: Trust }) {

@@ -6,6 +6,7 @@ import { notify } from "../../sdk/doors";
 import { useEvents } from "../../sdk/stream";
 import { told, useT } from "../../sdk/words";
 import { Failure, RelativeTime } from "../../ui/pieces";
+import { short } from "../market/Trust";
 import type { Publisher, Publishers as Rows } from "../api/answers";
 import type { PublisherBody } from "../api/bodies";
 
@@ -25,7 +26,7 @@ function Line({ publisher, reload }: { publisher: Publisher; reload: () => void 
   };
   return (
     <Table.Tr>
-      <Table.Td><Text fw={600} size="sm">{publisher.name}</Text><Text size="xs" c="dimmed" ff="monospace" title={publisher.keyid}>{publisher.keyid.slice(0, 16)}</Text></Table.Td>
+      <Table.Td><Text fw={600} size="sm">{publisher.name}</Text><Text size="xs" c="dimmed" ff="monospace" title={publisher.keyid}>{short(publisher.keyid)}</Text></Table.Td>
       <Table.Td visibleFrom="sm"><RelativeTime at={publisher.at} /></Table.Td>
       <Table.Td visibleFrom="sm">{publisher.actor}</Table.Td>
       <Table.Td ta="right"><Button size="compact-xs" variant={sure ? "filled" : "subtle"} color="red" aria-label={sure ? undefined : t("Remove {name}", { name: publisher.name })} onClick={() => (sure ? void drop() : setSure(true))}>{sure ? t("Really remove?") : t("Remove")}</Button></Table.Td>

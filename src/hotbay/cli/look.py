@@ -193,24 +193,23 @@ def info(shell: Shell, /, plugin: str) -> None:
     offers, problem = _offers(_source(settings), strict=False)
     offers = [offer for offer in offers if offer.id == plugin]
     with shell.registry() as store:
-        row = store.find_live(plugin)
+        row, policy = store.find_live(plugin), Publishers(store).policy()
         if row is None and not offers:
             raise NotFound(f"there is no plugin {plugin!r} here", mend=problem or "`hotbay list` shows what there is")
         document = {
             "id": plugin,
-            "installed": _installed(settings, store, row) if row else None,
-            "available": [_offer(offer, Publishers(store).policy()) for offer in offers],
+            "installed": _installed(settings, store, row, policy) if row else None,
+            "available": [_offer(offer, policy) for offer in offers],
             "manifest": dict(row.manifest if row else offers[0].manifest),
         }
     shell.put(document, _describe(document))
 
 
-def _installed(settings: Settings, store: Store, row: Live) -> Entry:
+def _installed(settings: Settings, store: Store, row: Live, policy: TrustedPublishers) -> Entry:
     from hotbay.bench import grant_for
     from hotbay.confirmations import find_confirmation
     from hotbay.leaks import all_leaks
     from hotbay.migrate import owned_tables
-    from hotbay.publishers import Publishers
     from hotbay.suspects import Suspects
     from hotbay_sdk.manifest import parse
 
@@ -218,7 +217,7 @@ def _installed(settings: Settings, store: Store, row: Live) -> Entry:
     history = [{key: item[key] for key in ("version", "sha256", "at")} for item in store.history(row.plugin)]
     found = row.contributions
     return {
-        **_entry(row, [], Publishers(store).policy()),
+        **_entry(row, [], policy),
         "leak": all_leaks(store).get(row.plugin),
         "confirmation": _shown(find_confirmation(store, row.plugin)),
         "image": row.image,

@@ -156,7 +156,10 @@ class PublicRegistry:
 
     def _framed(self, rows: Mapping[str, Live]) -> frozenset[str]:
         """The plugins whose frontends the host does not trust, by its settings and who made them."""
-        framed, policy = self.hotbay.settings.framed, self.hotbay.publishers.policy()
+        settings = self.hotbay.settings
+        if settings.frontend_frames == "none":  # Each browser asks for this: nothing is read for what nobody set.
+            return frozenset()
+        framed, policy = settings.framed, self.hotbay.publishers.policy()
         return frozenset(
             plugin for plugin, row in rows.items() if framed(plugin, verified=word_on_live(row, policy).verified)
         )

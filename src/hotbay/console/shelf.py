@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
 from hotbay.confirmations import Confirmation, all_confirmations
-from hotbay.errors import HotbayError, NotFound
+from hotbay.errors import HotbayError, NotFound, Problem
 from hotbay.folders import Folders
 from hotbay.leaks import Leak, all_leaks
 from hotbay.model import Live, Trust
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 _SHOWN = ("name", "description", "category", "price", "author", "icon", "features", "homepage", "license")
 
 
-def _nobody() -> TrustedPublishers:
-    return TrustedPublishers(())
+NOBODY = TrustedPublishers(())
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Addon:
     id: str
     offers: tuple[Offer, ...]
     live: Live | None
-    policy: TrustedPublishers = field(default_factory=_nobody)
+    policy: TrustedPublishers = NOBODY
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -54,13 +54,19 @@ class Addon:
         known = final or [offer.version for offer in self.offers]
         return known[0] if known else (self.live.version if self.live else "")
 
+    @cached_property
+    def words(self) -> tuple[tuple[Trust, Problem | None], ...]:
+        """Of each offer who made it, or what is wrong with its signature: each is verified once."""
+        return tuple(word_on(offer, self.policy) for offer in self.offers)
+
     @property
     def trust(self) -> Trust:
         """Who made what is installed; if nothing is, what `install` would choose."""
         if self.live is not None:
             return word_on_live(self.live, self.policy)
-        latest = next(offer for offer in self.offers if offer.version == self.latest)
-        return word_on(latest, self.policy)[0]
+        return next(
+            word[0] for offer, word in zip(self.offers, self.words, strict=True) if offer.version == self.latest
+        )
 
     @property
     def runtime(self) -> str:
@@ -95,9 +101,8 @@ class Addon:
     def packages(self) -> list[dict[str, Any]]:
         """What is offered, each with who made it."""
         return [
-            {"version": one.version, "sha256": one.sha256, "size": one.size}
-            | {"trust": word_on(one, self.policy)[0].to_json()}
-            for one in self.offers
+            {"version": one.version, "sha256": one.sha256, "size": one.size, "trust": word[0].to_json()}
+            for one, word in zip(self.offers, self.words, strict=True)
         ]
 
     def fits(
@@ -133,9 +138,9 @@ def addons(hotbay: Hotbay) -> tuple[list[Addon], list[dict[str, Any]]]:
             problems += [problem.to_json() for problem in source.problems()]
     except HotbayError as error:
         problems.append(error.to_json())
-    policy = hotbay.publishers.policy()
-    problems += [problem.to_json() for offer in offers if (problem := word_on(offer, policy)[1]) is not None]
-    return joined(offers, hotbay.store.all_live(), policy), problems
+    found = joined(offers, hotbay.store.all_live(), hotbay.publishers.policy())
+    problems += [problem.to_json() for one in found for _, problem in one.words if problem is not None]
+    return found, problems
 
 
 def runtime_of(manifest: Mapping[str, Any]) -> str:
@@ -143,10 +148,9 @@ def runtime_of(manifest: Mapping[str, Any]) -> str:
     return str((manifest.get("backend") or {}).get("runtime") or "inprocess")
 
 
-def joined(offers: Sequence[Offer], live: Mapping[str, Live], policy: TrustedPublishers | None = None) -> list[Addon]:
+def joined(offers: Sequence[Offer], live: Mapping[str, Live], policy: TrustedPublishers = NOBODY) -> list[Addon]:
     """Offers (the highest version of each plugin first) and live rows, plugin by plugin."""
-    known = policy or _nobody()
-    return [_addon(plugin, offers, live, known) for plugin in sorted({*live, *(offer.id for offer in offers)})]
+    return [_addon(plugin, offers, live, policy) for plugin in sorted({*live, *(offer.id for offer in offers)})]
 
 
 def addon(hotbay: Hotbay, plugin: str) -> Addon:
@@ -175,7 +179,7 @@ def live_json(
     row: Live,
     leak: Leak | None = None,
     confirmation: Confirmation | None = None,
-    policy: TrustedPublishers | None = None,
+    policy: TrustedPublishers = NOBODY,
 ) -> dict[str, Any]:
     """A live row, without what only workers need; `leak` is what is known of its unloading."""
     return {
@@ -193,7 +197,7 @@ def live_json(
         "installed_at": row.installed_at,
         "updated_at": row.updated_at,
         "problem": row.problem,
-        "trust": word_on_live(row, policy or _nobody()).to_json(),
+        "trust": word_on_live(row, policy).to_json(),
         "leak": leak,
         "confirmation": confirmation.to_json() if confirmation is not None else None,
         "has_settings": row.contributions.settings_schema is not None,
