@@ -35,7 +35,7 @@ lint: $(STAMP) console/node_modules/.hotbay  ## ruff, mypy, import-linter, TypeS
 console: $(STAMP)  ## build the console anew when its sources changed
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 
-screenshots: $(STAMP) /usr/bin/chromium  ## pictures of every page, into screenshots/
+screenshots: $(VENV)/.driver /usr/bin/chromium  ## pictures of every page, into screenshots/
 	$(BIN)/python scripts/screenshots.py
 
 # The TypeScript compiler comes with the console's build; a checkout whose console is up to date may lack it.
@@ -50,22 +50,31 @@ ALONE := tests/system tests/browser tests/benchmarks
 AGAIN := $(if $(CI),--reruns 1 -rR)
 SLOWEST := $(if $(CI),--durations=30)
 
-unit: $(STAMP) /usr/bin/chromium /usr/bin/bwrap  ## all tests
+unit: $(VENV)/.driver /usr/bin/chromium /usr/bin/bwrap /usr/bin/curl  ## all tests
 	@failed=0; \
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SLOWEST) $(ALONE:%=--ignore=%) || failed=1; \
 	$(BIN)/python -m pytest $(AGAIN) $(SLOWEST) $(ALONE) || failed=1; \
 	exit $$failed
 
-# The tests of the console drive a real browser; those of the compiler attack it in each of its cells.
+# The tests of the console drive a real browser; those of the compiler attack it in each of its cells; README's commands are
+# run as they stand there.
+APT_INSTALL := apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
 /usr/bin/chromium: PACKAGE = chromium
 /usr/bin/bwrap: PACKAGE = bubblewrap
-/usr/bin/chromium /usr/bin/bwrap:
-	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGE)
+/usr/bin/curl: PACKAGE = curl
+/usr/bin/chromium /usr/bin/bwrap /usr/bin/curl:
+	$(APT_INSTALL) $(PACKAGE)
+
+# What steers the browser brings a Node of its own, which needs a library that a bare Debian has not.
+$(VENV)/.driver: $(STAMP)
+	@$(BIN)/python -m playwright --version > /dev/null 2>&1 || { $(APT_INSTALL) libatomic1; }
+	@$(BIN)/python -m playwright --version > /dev/null
+	@touch $@
 
 versions: $(STAMP) /usr/bin/bwrap  ## the core's tests on the other supported Pythons that are here
 	@sh scripts/versions.sh
 
-bench: $(STAMP) /usr/bin/chromium  ## all benchmarks, in their quick form
+bench: $(VENV)/.driver /usr/bin/chromium  ## all benchmarks, in their quick form
 	@for name in overhead install boot stall backup leak swap_under_load browser_swap; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py --quick --json || exit 1; done
 
