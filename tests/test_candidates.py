@@ -22,8 +22,8 @@ class Bench:
     """Candidates of one worker, whose table is as new as the rows unless the test says otherwise."""
 
     def __init__(self, engine: Engine) -> None:
-        self.level, self.heard = True, 0
-        self.candidates = Candidates(maker(engine), lambda: self.level, self.keep, self.hear)
+        self.level, self.heard, self.again = True, 0, asyncio.Event()
+        self.candidates = Candidates(maker(engine), lambda: self.level, self.keep, self.hear, self.again.set)
         self.tasks: set[asyncio.Task[Any]] = set()
 
     def keep(self, work: Any, name: str) -> asyncio.Task[Any]:
@@ -66,9 +66,11 @@ async def test_it_is_prepared_and_handed_over_once(engine: Engine, bench: Bench)
     await bench.attend(row)
     assert bench.candidates.prepared["shop"].state == "loading"
     assert bench.candidates.adopt("shop", row.image) is None, "nobody gets what is not ready"
+    assert bench.candidates.loading
     ready = bench.candidates.prepared["shop"]
     assert ready.contributions == {}
-    assert (await bench.settled(), bench.heard) == ("ready", 1)
+    assert (await bench.settled(), bench.heard, bench.again.is_set()) == ("ready", 1, False)
+    assert not bench.candidates.loading
     assert ready.generation is not None and ready.contributions == ready.generation.contributions.to_json()
     assert [route["path"] for route in ready.contributions["routes"]] == ["/api/v1/shop/version"]
     assert bench.candidates.adopt("shop", "another") is None
@@ -107,7 +109,9 @@ async def test_what_is_not_wanted_any_more_is_taken_apart(engine: Engine, bench:
 async def test_while_it_loads_it_is_not_given_up(engine: Engine, bench: Bench) -> None:
     await bench.attend(await row_of(engine))
     await bench.attend()
+    assert not bench.again.is_set()
     assert await bench.settled() == "ready"
+    assert bench.again.is_set(), "nobody would give it up"
     await bench.attend()
     assert bench.candidates.prepared == {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,31 @@ def test_links_in_a_folder_are_not_followed_to_be_flushed(tmp_path: Path) -> Non
     (tmp_path / "nowhere").symlink_to("missing")
     (tmp_path / "up").symlink_to("..")
     fsync_tree(tmp_path)
+
+
+@pytest.mark.parametrize("slow", [-1.0, 60.0])
+def test_every_file_and_folder_is_flushed_whatever_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: float
+) -> None:
+    for number in range(12):
+        (tmp_path / f"f{number % 3}").mkdir(exist_ok=True)
+        (tmp_path / f"f{number % 3}" / f"{number}").touch()
+    flushed: list[tuple[str, bool]] = []
+    real = os.fsync
+
+    def fsync(number: int) -> None:
+        flushed.append(
+            (Path(f"/proc/self/fd/{number}").resolve().name, threading.current_thread().name == "MainThread")
+        )
+        real(number)
+
+    monkeypatch.setattr(subject.os, "fsync", fsync)
+    monkeypatch.setattr(subject, "_SLOW_SECONDS", slow)
+    fsync_tree(tmp_path)
+    names = [name for name, _ in flushed]
+    assert sorted(names[:12]) == sorted(map(str, range(12))), "contents come before names"
+    assert sorted(names[12:]) == sorted(["f0", "f1", "f2", tmp_path.name])
+    assert all(main for _, main in flushed) == (slow > 0), "several at a time where each takes long"
 
 
 def test_everything_is_synced_before_the_rename(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,6 +278,25 @@ async def test_a_pass_that_failed_is_made_again_though_nothing_wakes_it(
     assert len(read) == settled, "it has succeeded"
 
 
+async def test_a_switch_is_one_pass(engine: Engine, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    await engine.install()
+    follower, beacon, read = worker.follower, engine.host.applier.beacon, list[int]()
+    monkeypatch.setattr(follower._changes, "any", lambda: False)  # What the installation committed is no news.
+    real = follower.store.all_candidates
+
+    def counted() -> Any:
+        read.append(beacon.value)
+        return real()
+
+    await asyncio.sleep(0.3)
+    monkeypatch.setattr(follower.store, "all_candidates", counted)
+    beacon.bump()
+    follower.workers.signal()
+    await until(lambda: read == [beacon.value])
+    await asyncio.sleep(0.3)
+    assert read == [beacon.value]
+
+
 async def test_a_worker_that_starts_in_the_middle_takes_part(engine: Engine, worker: Worker) -> None:
     await engine.install()
     hanging = """
@@ -494,10 +513,10 @@ async def test_that_a_load_has_begun_is_told_only_when_it_lasts(
         real(status)
 
     monkeypatch.setattr(worker.follower.workers, "write", write)
-    monkeypatch.setattr(follow, "_SOON_SECONDS", 30.0)
+    monkeypatch.setattr(follow, "_LASTS_SECONDS", 30.0)
     await engine.install()
     assert "ready" in told and "loading" not in told
-    monkeypatch.setattr(follow, "_SOON_SECONDS", 0.05)
+    monkeypatch.setattr(follow, "_LASTS_SECONDS", 0.05)
     slow = {"routes.py": hello(), "plugin.py": "import time\ndef start(context): time.sleep(0.5)"}
     await engine.install(version="2.0.0", files=slow)
     assert "loading" in told

@@ -47,7 +47,7 @@ def test_all_steps_are_recorded_before_the_first(registry: Store) -> None:
     assert (found["kind"], found["actor"], found["plan"], found["pid"]) == ("install", "ann", {"a": [1]}, os.getpid())
     assert (found["state"], found["switched"], found["finished_at"]) == (journal.RUNNING, False, None)
     assert [(row["seq"], row["verb"], row["state"]) for row in found["steps"]] == [
-        (0, "stage", "pending"),
+        (0, "stage", "running"),
         (1, "switch", "pending"),
     ]
 
@@ -62,8 +62,8 @@ def test_a_step_is_marked_and_no_other(registry: Store) -> None:
         journal.mark_step(connection, second, 1, journal.DONE, record={"x": 1}, seconds=0.5)
     rows = journal.step_rows(registry, second)
     assert (rows[1]["state"], rows[1]["record"], rows[1]["seconds"]) == (journal.DONE, {"x": 1}, 0.5)
-    assert rows[0]["state"] == "pending"
-    assert {row["state"] for row in journal.step_rows(registry, first)} == {"pending"}
+    assert rows[0]["state"] == journal.RUNNING
+    assert [row["state"] for row in journal.step_rows(registry, first)] == [journal.RUNNING, "pending"]
 
 
 def test_an_ended_operation_is_no_longer_cut_off(registry: Store) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hotbay.model import Contributions, Live, Route, State, Version
+from hotbay_sdk.manifest import ManifestError, parse
+from rows import live
 
 names = st.text(max_size=8)
 lists = st.lists(names, max_size=3).map(tuple)
@@ -64,6 +68,16 @@ def test_a_row_does_not_carry_its_candidate_along() -> None:
     row = Live("a", "1", "s", "i", State.ACTIVE, 1, {}, Contributions(), candidate={"verb": "start"})
     assert row.to_json()["candidate"] is None
     assert row.active
+
+
+def test_a_rows_manifest_is_checked_once() -> None:
+    one, other = live("shop", menu={"label": "Shop"}), live("shop", version="1.0.1", menu={"label": "Shop"})
+    assert one.parsed == parse(one.manifest)
+    assert replace(one, revision=9, manifest=through_json(one.manifest)).parsed is one.parsed
+    assert (one.parsed.version, other.parsed.version) == ("1.0.0", "1.0.1")
+    for _ in range(2):
+        with pytest.raises(ManifestError, match="version"):
+            replace(one, manifest=one.manifest | {"version": 7}).parsed  # noqa: B018
 
 
 def test_an_older_registry_knows_less_of_contributions() -> None:

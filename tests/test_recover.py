@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from engine_host import (
     ITEMS,
@@ -40,7 +41,7 @@ from hotbay.apply import Progress
 from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
-from hotbay.recover import sweep_keys, sweep_marks
+from hotbay.recover import Recovery, sweep_keys, sweep_marks
 from hotbay.request import Request
 from hotbay.steps import STEPS
 
@@ -470,6 +471,14 @@ def test_nothing_to_recover(world: World) -> None:
     with opened(home) as host:
         assert host.applier.recover_at_start() == []
     assert world.look(home) == world.start("two")
+
+
+def test_whether_something_is_left_is_asked_in_one_transaction(world: World) -> None:
+    with opened(world.copy("two")) as host:
+        begun: list[object] = []
+        event.listen(host.store.engine, "begin", begun.append)
+        assert host.applier.recover() == Recovery()
+        assert len(begun) == 1
 
 
 def test_half_a_mark_of_a_dead_process_is_swept(tmp_path: Path) -> None:

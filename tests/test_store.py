@@ -11,9 +11,10 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from cursors import holding
 from hotbay import store
@@ -25,6 +26,7 @@ from rows import live
 OPEN = """
 import sys
 from pathlib import Path
+from typing import Any
 from hotbay import store
 registry = store.Store(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -135,6 +137,31 @@ def test_what_a_thread_reads_in_one_moment_is_of_that_moment(registry: Store) ->
         assert elsewhere() == 1, "other threads see what there is"
         raise ValueError("on purpose")
     assert len(registry.all_live()) == 1
+
+
+def test_in_one_moment_rows_are_read_once_and_nobody_gets_anothers_list(registry: Store) -> None:
+    with registry.write() as connection:
+        store.put_live(connection, live())
+        store.record_migrations(connection, "shop", [{"number": 1, "name": "a", "checksum": "x"}], 1)
+    asked: list[str] = []
+
+    @event.listens_for(registry.engine, "before_cursor_execute")
+    def _asked(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    with registry.one_moment():
+        for _ in range(3):
+            registry.all_live().clear()
+            registry.applied("shop")[0].clear()
+            assert registry.applied("mail") == []
+        assert set(registry.all_live()) == {"shop"}
+        assert [row["number"] for row in registry.applied("shop")] == [1]
+    assert len([text for text in asked if "hotbay_live" in text]) == 1
+    assert len([text for text in asked if "hotbay_ledger" in text]) == 2
+    with registry.write() as connection:
+        store.remove_live(connection, "shop")
+    with registry.one_moment():
+        assert registry.all_live() == {}, "another moment"
 
 
 # ── live rows and history ──

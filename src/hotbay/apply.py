@@ -28,7 +28,7 @@ from hotbay.model import DataPolicy, Kind, Live
 from hotbay.notary import Notary, clock
 from hotbay.plan import Plan
 from hotbay.presence import MARK, Lease, Workers
-from hotbay.recover import recover, refuse_stuck
+from hotbay.recover import Recovery, recover
 from hotbay.request import Draft, Request
 from hotbay.resolve import HostFacts
 from hotbay.settings import Settings
@@ -116,6 +116,7 @@ class Applier:
         self.suspects = Suspects(settings.loading)
         self.notary = Notary(settings, registry, self.workers)
         self._alone = False
+        self._recovery = Recovery()
         self.drafter = Drafter(settings, registry, self.images, self.folders, sources, facts)
 
     def plan(self, request: Request) -> Plan:
@@ -151,8 +152,7 @@ class Applier:
     ) -> Outcome:
         """Do it for a caller who holds the lease. Raises as `run` does."""
         with explained(self.settings.database_path), self._audited(request):
-            self.recover()
-            refuse_stuck(self.store, request.plugin)
+            self.recover().refuse(request.plugin)
             if unless():
                 raise Superseded(f"{request.kind} of {request.plugin} is no longer wanted")
             self._alone = False
@@ -257,7 +257,7 @@ class Applier:
 
     def _execute(self, draft: Draft, on_open: Callable[[int], None]) -> Outcome:
         plan = draft.plan
-        refuse_stuck(self.store, plan.plugin)
+        self._recovery.refuse(plan.plugin)  # Only the draft knows whose package a file is.
         moment = clock(self.workers.signal(MARK))
         with self.store.write() as connection:
             number = journal.open_operation(
@@ -298,9 +298,10 @@ class Applier:
             began = time.monotonic()
             self._tell(bench, step.verb, "running", seq)
             try:
-                with self.store.write() as connection:
-                    _mark_done(connection, bench.operation, done)
-                    journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
+                if seq:  # The first is recorded as running with the operation.
+                    with self.store.write() as connection:
+                        _mark_done(connection, bench.operation, done)
+                        journal.mark_step(connection, bench.operation, seq, journal.RUNNING)
                 record = STEPS[step.verb].do(bench, step.params)
             except Exception as error:
                 raise self._failed(bench, seq, done, as_hotbay(error, step.verb)) from error
@@ -400,18 +401,19 @@ class Applier:
 
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def recover(self, *, thorough: bool = False) -> list[int]:
-        """Finish or undo operations that were cut off; answers the numbers of those closed. Needs the lease."""
-        return recover(self, thorough=thorough)
+    def recover(self, *, thorough: bool = False) -> Recovery:
+        """Finish or undo operations that were cut off. Needs the lease."""
+        self._recovery = recover(self, thorough=thorough)
+        return self._recovery
 
     def recover_at_start(self) -> list[int]:
         """Recover if nobody holds the lease; whoever holds it recovers himself."""
         try:
             about = {"kind": "recovery", "plugin": "all plugins", "actor": self.actor}
             with explained(self.settings.database_path), suppress(LeaseHeld), self.lease.hold(0, **about):
-                closed = self.recover(thorough=True)
+                closed = self.recover(thorough=True).closed
                 self.notary.prune()
-                return closed
+                return list(closed)
         except StorageError as error:  # It must not keep the host from starting.
             log.error("what was cut off is not recovered yet: %s", error)
         return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -78,9 +79,15 @@ def _note(registry: Store, note: dict[str, object]) -> None:
         store.set_meta(connection, NOTE, note)
 
 
+def moved_aside(registry: Store) -> dict[str, Any]:
+    """What was being moved aside when it was cut off; empty when nothing was."""
+    found: dict[str, Any] | None = registry.get_meta(NOTE)
+    return found or {}
+
+
 def settle_aside(settings: Settings, registry: Store) -> None:
     """End what was cut off: take the export back, or what it has. Needs the lease; safe to repeat."""
-    note = registry.get_meta(NOTE) or {}
+    note = moved_aside(registry)
     if not note:
         return
     if note["done"]:

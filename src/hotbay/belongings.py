@@ -17,7 +17,6 @@ from hotbay.migrate import owned_tables
 from hotbay.mishap import explained
 from hotbay.settings import Settings
 from hotbay.store import Store
-from hotbay_sdk.manifest import parse
 
 SHOWN = 2000
 _COMPILED = "__pycache__"
@@ -74,7 +73,7 @@ def tables(settings: Settings, registry: Store, plugin: str) -> dict[str, Any]:
     Counting takes some 10 ms for a million rows. `bytes` (indexes included) is None where SQLite can't tell.
     """
     row = registry.get_live(plugin)
-    manifest = parse(row.manifest)
+    manifest = row.parsed
     names = owned_tables(settings.database_path, grant_for(manifest, registry.all_live()))
     database = settings.database_path
     address = f"{database.absolute().as_uri()}?mode=ro"

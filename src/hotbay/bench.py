@@ -22,7 +22,7 @@ from hotbay.model import Contributions, Live, Version
 from hotbay.plan import Plan
 from hotbay.settings import Settings
 from hotbay.store import Store
-from hotbay_sdk.manifest import Manifest, parse
+from hotbay_sdk.manifest import Manifest
 
 Record = dict[str, Any]
 _disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="hotbay disk")
@@ -68,7 +68,7 @@ class Bench:
         row = self.row or self.old
         if row is None:
             raise OperationFailed(f"{self.plugin} has no row to work on")
-        return parse(row.manifest)
+        return row.parsed
 
     def sync_later(self, folder: Path) -> None:
         """Begin to make a new folder durable, in a thread: it takes about 2 ms a file, and only the switch needs it."""
@@ -130,7 +130,7 @@ def image_of(bench: Bench, folder: Path) -> Image:
     if row is None:
         raise MigrationFailed(f"{bench.plugin} has no code here")
     version = Version(row.plugin, row.version, row.sha256, row.image, row.source)
-    return Image(version, folder, parse(row.manifest))
+    return Image(version, folder, row.parsed)
 
 
 def images_in_use(registry: Store) -> set[str]:

@@ -26,6 +26,7 @@ class Prepared:
         self.generation: Generation | None = None
         self.error: dict[str, Any] | None = None
         self.task: asyncio.Task[None] | None = None
+        self.unwanted = False
         self._contributions: dict[str, Any] | None = None
 
     @property
@@ -45,7 +46,7 @@ class Prepared:
 
 class Candidates:
     """What one worker has prepared, by plugin. `level` is asked whether the table is as new as the rows, `keep` keeps a
-    task, `changed` hears of everything that has become ready, failed or is gone.
+    task, `changed` hears of everything that has become ready, failed or is gone, and `again` asks for another `attend`.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Candidates:
         level: Callable[[], bool],
         keep: Callable[[Any, str], asyncio.Task[Any]],
         changed: Callable[[], None],
+        again: Callable[[], None],
     ) -> None:
         self.maker = maker
         self.prepared: dict[str, Prepared] = {}
         self._level = level
         self._keep = keep
         self._changed = changed
+        self._again = again
 
     async def attend(self, wanted: dict[str, dict[str, Any]]) -> None:
         """Begin what is wanted now, and give up what is not any more; `wanted` are the candidates' rows."""
@@ -68,7 +71,11 @@ class Candidates:
                 self._begin(plugin, data)
         for plugin, ready in self.prepared.copy().items():
             data = wanted.get(plugin, {})
-            if data.get("operation") != ready.operation and ready.state != "loading":
+            if data.get("operation") == ready.operation:
+                continue
+            if ready.state == "loading":
+                ready.unwanted = True
+            else:
                 await self._forget(plugin, ready)
 
     def _begin(self, plugin: str, data: dict[str, Any]) -> None:
@@ -93,6 +100,8 @@ class Candidates:
         else:
             ready.generation = generation
         self._changed()
+        if ready.unwanted:  # Else a pass would find nothing to do, while the operation waits for the interpreter.
+            self._again()
 
     async def _candidate(self, row: Live, operation: int) -> Generation:
         """What an operation asks for. Raises what `Maker.make` does."""
@@ -111,6 +120,11 @@ class Candidates:
         if self.prepared.get(plugin) is ready:
             del self.prepared[plugin]
         self._changed()
+
+    @property
+    def loading(self) -> bool:
+        """True while something is being loaded."""
+        return any(ready.state == "loading" for ready in self.prepared.values())
 
     def adopt(self, plugin: str, image: str) -> Generation | None:
         """Hand over what was prepared of this image, if it is ready; None otherwise."""

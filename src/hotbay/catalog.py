@@ -47,7 +47,7 @@ class Catalog:
     def claims(self, rows: Mapping[str, Live]) -> tuple[Claim, ...]:
         """The paths of plugins that are installed and inactive, or were offered in the local folder at `refresh`."""
         idle = [manifest for plugin, manifest in self._known.items() if plugin not in rows]
-        idle += [parse(row.manifest) for row in rows.values() if not row.active]
+        idle += [row.parsed for row in rows.values() if not row.active]
         return tuple(claim for manifest in idle for claim in _claims(manifest, manifest.id in rows, self.shop))
 
     def refresh(self) -> bool:

@@ -68,7 +68,7 @@ class Drafter:
         then, and not refused for not being there.
         """
         with temporary_tree(self.settings.staging) as temporary:
-            yield self._named(request, self._warned(self._draft(request, temporary, ahead)))
+            yield self._named(request, self._draft(request, temporary, ahead))
 
     def _named(self, request: Request, draft: Draft) -> Draft:
         """The step that names the folder knows what its name was: it must not undo what somebody does meanwhile."""
@@ -77,17 +77,17 @@ class Drafter:
 
     def _warned(self, draft: Draft) -> Draft:
         """Leaving a generation that stays in memory costs the host something each time."""
-        text = marked(all_leaks(self.store), draft.plan.plugin, self.settings.leak_limit)
-        if not text or draft.old is None or not draft.old.active:
+        if draft.old is None or not draft.old.active:
             return draft
-        return replace(draft, plan=replace(draft.plan, warnings=(*draft.plan.warnings, text)))
+        text = marked(all_leaks(self.store), draft.plan.plugin, self.settings.leak_limit)
+        return draft if not text else replace(draft, plan=replace(draft.plan, warnings=(*draft.plan.warnings, text)))
 
     def _draft(self, request: Request, temporary: Path, ahead: bool) -> Draft:
         refuse_unconfirmable(request.kind, request.confirm_within)
         if request.kind in (Kind.INSTALL, Kind.UPGRADE):
             return self._bring(request, temporary, ahead)
         with self.store.one_moment():
-            return self._of_installed(request, ahead)
+            return self._warned(self._of_installed(request, ahead))
 
     def _of_installed(self, request: Request, ahead: bool) -> Draft:
         live = self.store.all_live()
@@ -109,7 +109,7 @@ class Drafter:
     def _bring(self, request: Request, temporary: Path, ahead: bool) -> Draft:
         package = self._verified(request, temporary)  # It may be fetched for minutes.
         with self.store.one_moment():
-            return self._planned(request, package, ahead)
+            return self._warned(self._planned(request, package, ahead))
 
     def _planned(self, request: Request, package: VerifiedPackage, ahead: bool) -> Draft:
         manifest, target = package.manifest, package.version
@@ -131,7 +131,7 @@ class Drafter:
             migrations=pending,
             exclusive=timetable.hold or manifest.migrations == "exclusive",
             contract=timetable.after,
-            tables=parse(old.manifest).database.tables if old is not None else (),
+            tables=old.parsed.database.tables if old is not None else (),
             permissions=manifest.permissions,
             warnings=resolution.warnings,
             prune=self._prunable(kept, target, old),
@@ -220,7 +220,7 @@ class Drafter:
 
     def _wanted_manifest(self, request: Request) -> Manifest:
         if request.kind is Kind.ACTIVATE:
-            return parse(self.store.get_live(request.plugin).manifest)
+            return self.store.get_live(request.plugin).parsed
         with temporary_tree(self.settings.staging) as temporary:
             return self._verified(request, temporary).manifest
 
@@ -230,12 +230,13 @@ class Drafter:
         """When what will change in the database, and the parameters of the step that changes it before the switch."""
         known = {row["number"]: row for row in self.store.applied(manifest.id)}
         self._refuse_changed(manifest, root, known)
+        serving, grant = old is not None and old.active, both_grants(manifest, old, live)
         found = schedule(
             read_migrations(root),
             known,
-            names_there(self.settings.database_path, both_grants(manifest, old, live)),
+            names_there(self.settings.database_path, grant) if serving else (),
             what=f"{manifest.id} {manifest.version}",
-            serving=old is not None and old.active,
+            serving=serving,
             exclusive=manifest.migrations == "exclusive",
         )
         params: dict[str, Any] = {}
@@ -297,7 +298,7 @@ class Drafter:
     # ── the others ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _activate(self, request: Request, row: Live, live: Mapping[str, Live], *, ahead: bool) -> Draft:
-        resolution = self._resolve(request, parse(row.manifest), live, ahead)
+        resolution = self._resolve(request, row.parsed, live, ahead)
         missing = bundle_of(row) is None or bool(damaged(self.settings, row))
         frontend = shows(self.settings, self.images.path(row.image)) and missing
         plan = plans.activate(row, start=fresh_start(self.settings, row.plugin, row), frontend=frontend)
@@ -325,7 +326,7 @@ class Drafter:
     def _uninstall(self, request: Request, row: Live, live: Mapping[str, Live]) -> Draft:
         if not request.force:
             refuse_if_needed(row.plugin, live)
-        tables = owned_tables(self.settings.database_path, grant_for(parse(row.manifest), live))
+        tables = owned_tables(self.settings.database_path, grant_for(row.parsed, live))
         images = sorted({row.image, *(item["image"] for item in self.store.history(row.plugin))})
         shared = images_in_use(self.store) - set(images)
         plan = plans.uninstall(

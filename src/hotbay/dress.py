@@ -12,7 +12,6 @@ from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
 from hotbay.model import Live
 from hotbay.settings import Settings
-from hotbay_sdk.manifest import parse
 
 __all__ = ["FRONTEND", "Compile", "bundle_of", "damaged", "in_use", "make", "mend", "settle"]
 
@@ -71,7 +70,7 @@ def mend(settings: Settings, row: Live) -> bool:
         return False
     assets.remove(row.plugin, bundle.digest)
     try:
-        made = make(settings, Images(settings.images).path(row.image), parse(row.manifest))
+        made = make(settings, Images(settings.images).path(row.image), row.parsed)
     except HotbayError:
         return False
     return made.digest == bundle.digest

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ CHUNK = 64 * 1024
 IGNORED = frozenset({"__pycache__", "__MACOSX"})
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+_FEW_FILES, _SLOW_SECONDS = 4, 0.001
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -246,14 +248,25 @@ def fsync_dir(folder: Path) -> None:
 def fsync_tree(folder: Path) -> None:
     """Make everything in `folder` survive a crash of the machine: contents first, then the names.
 
-    Several files at a time: file systems with a journal write them together. A link is a name, which its folder keeps.
+    A link is a name, which its folder keeps.
     """
     found = list(os.walk(folder, topdown=False))
-    files = [path for top, _, names in found for name in names if not (path := Path(top, name)).is_symlink()]
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="fsync") as pool:
-        list(pool.map(_fsync_file, files))
+    _fsync_files([path for top, _, names in found for name in names if not (path := Path(top, name)).is_symlink()])
     for top, _, _ in found:
         fsync_dir(Path(top))
+
+
+def _fsync_files(files: list[Path]) -> None:
+    """On a fast disk one after the other: threads would compute twice as long, beside the load of a plugin. A slow one
+    gets several at a time, as file systems with a journal write them together.
+    """
+    began = time.monotonic()
+    for done, file in enumerate(files):
+        if done >= _FEW_FILES and time.monotonic() - began > done * _SLOW_SECONDS:
+            with ThreadPoolExecutor(max_workers=8, thread_name_prefix="fsync") as pool:
+                list(pool.map(_fsync_file, files[done:]))
+            return
+        _fsync_file(file)
 
 
 def _fsync_file(file: Path) -> None:

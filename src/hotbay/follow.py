@@ -49,7 +49,7 @@ from hotbay.tasks import Tasks
 log = logging.getLogger("hotbay.follow")
 _BACKSTOP_SECONDS = 1.0
 _SLOT_SECONDS = 5.0
-_SOON_SECONDS = 0.1
+_SOON_SECONDS, _LASTS_SECONDS = 0.1, 0.5
 _ODD_SECONDS = 1.0
 _UNLOAD_SECONDS = 2.0
 _passes = count(1)
@@ -101,9 +101,9 @@ class Follower(Hub):
         self._passing = 0
 
         self.maker = Maker(settings, images, self.suspects, self._taken)
-        self.candidates = Candidates(self.maker, self._is_level, self.keep, self._prepared_changed)
         self.proofs = self.maker.proofs
         self.bulletin = Bulletin(self.workers, self.worker, self.status, self._counts)
+        self.candidates = Candidates(self.maker, self._is_level, self.keep, self.bulletin.tell, self._wake.set)
         self.holds = Holds(settings.drain_seconds, self.keep, self.bulletin.tell)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,12 +197,14 @@ class Follower(Hub):
             await self._look()
 
     async def _look(self) -> None:
-        await self.sync()
+        await self._catch_up()
         number = self.beacon.value
         await self.candidates.attend(await asyncio.to_thread(self.store.all_candidates))
         self._attended = number
         # That a load has begun is news only when it lasts: telling it at once would take the interpreter from it.
-        asyncio.get_running_loop().call_later(_SOON_SECONDS, self.bulletin.tell)
+        lasts = min(_LASTS_SECONDS, self.settings.ack_seconds / 4)
+        pause = lasts if self.candidates.loading else _SOON_SECONDS
+        asyncio.get_running_loop().call_later(pause, self.bulletin.tell)
 
     # ── the pointer ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,14 +213,17 @@ class Follower(Hub):
 
         What a pass itself calls (a plugin's `on_settings`) does not wait for the pass, but sees the table as it is.
         """
-        if self._inside_pass():
-            return
+        if not self._inside_pass() and await self._catch_up():
+            self._wake.set()  # What operations ask for may have changed as well.
+
+    async def _catch_up(self) -> bool:
+        """Make the table what the rows say; False when it was."""
         async with self._lock:
-            if self.dispatcher.seen == self.beacon.raw:
-                return
+            if self._is_level():
+                return False
             await self._level()
         self.bulletin.tell()
-        self._wake.set()
+        return True
 
     def _inside_pass(self) -> bool:
         return bool(self._passing) and _inside.get() == self._passing
@@ -249,10 +254,6 @@ class Follower(Hub):
 
     def _is_level(self) -> bool:
         return self.dispatcher.seen == self.beacon.raw
-
-    def _prepared_changed(self) -> None:
-        self._wake.set()
-        self.bulletin.tell()
 
     async def _settled(self) -> bytes:
         """The beacon outside a switch; a writer that died inside one does not stop us: the rows are the truth."""

@@ -23,13 +23,16 @@ RUNNING, DONE, UNDONE, FAILED = "running", "done", "undone", "failed"
 def open_operation(
     connection: Connection, *, kind: str, plugin: str, actor: str, plan: dict[str, Any], verbs: list[str]
 ) -> int:
-    """Record an operation and all its steps before anything moves; answers its number."""
+    """Record an operation and all its steps, the first as running, before anything moves; answers its number."""
     row = {"kind": kind, "plugin": plugin, "actor": actor, "plan": plan, "state": RUNNING, "switched": False}
     done = connection.execute(insert(operations).values(**row, pid=os.getpid(), created_at=now()))
     key = done.inserted_primary_key
     assert key is not None
     number = int(key[0])
-    rows = [{"operation": number, "seq": seq, "verb": verb, "state": "pending"} for seq, verb in enumerate(verbs)]
+    rows = [
+        {"operation": number, "seq": seq, "verb": verb, "state": "pending" if seq else RUNNING}
+        for seq, verb in enumerate(verbs)
+    ]
     if rows:
         connection.execute(insert(steps), rows)
     return number

@@ -22,7 +22,7 @@ from hotbay.store import version_of
 from hotbay.suspects import Suspects, killer
 from hotbay.timing import timed
 from hotbay.turns import Turns
-from hotbay_sdk.manifest import Manifest, parse
+from hotbay_sdk.manifest import Manifest
 
 log = logging.getLogger("hotbay.making")
 
@@ -90,7 +90,7 @@ class Maker:
         if not self.images.has(row.image):
             restore_image(self.settings, row)
         try:
-            image = Image(version_of(row), self.images.path(row.image), parse(row.manifest))
+            image = Image(version_of(row), self.images.path(row.image), row.parsed)
         except NotFound as error:
             raise ActivationFailed(str(error), mend=error.mend) from error
         return image, resident(os.getpid()) or 0

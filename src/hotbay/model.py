@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
+
+from hotbay_sdk.manifest import Manifest, parse
 
 
 class State(StrEnum):
@@ -202,3 +206,14 @@ class Live:
     def active(self) -> bool:
         """True when the plugin should serve."""
         return self.state is State.ACTIVE
+
+    @property
+    def parsed(self) -> Manifest:
+        """The manifest, checked; rows with the same one share it, and nobody changes it. Raises ManifestError."""
+        return _parsed(json.dumps(self.manifest))
+
+
+# To check one takes 0.3 ms, an operation asks six times, and each switch asks for every plugin that is not active.
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> Manifest:
+    return parse(json.loads(text))

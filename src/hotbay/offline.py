@@ -26,7 +26,6 @@ from hotbay.settings import Settings
 from hotbay.store import Store, version_of
 from hotbay.vault import Vault
 from hotbay.workshop import LocalWorkshop
-from hotbay_sdk.manifest import parse
 
 
 class _NoHub:
@@ -87,7 +86,7 @@ class OfflineHost:
 def change_settings(host: Any, plugin: str, changes: dict[str, Any], *, replace: bool) -> dict[str, Any]:
     """See OfflineHost.change_settings; `host` has store, images, vault, workshop and applier."""
     row = host.store.get_live(plugin)
-    image = Image(version_of(row), host.images.path(row.image), parse(row.manifest))
+    image = Image(version_of(row), host.images.path(row.image), row.parsed)
     schema = row.contributions.settings_schema
     # The names alone: what is replaced need not be decrypted, so that a lost key can be mended like that.
     base = dict.fromkeys(name for part in host.store.read_settings(plugin) for name in part) if replace else {}

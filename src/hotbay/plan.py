@@ -14,7 +14,7 @@ from packaging.version import Version as Number
 
 from hotbay.errors import Refused
 from hotbay.model import DataPolicy, Kind, Live, Rows, State, Trust, TrustState, Version
-from hotbay_sdk.manifest import Manifest, parse
+from hotbay_sdk.manifest import Manifest
 
 Words = tuple[str, dict[str, Any]]
 
@@ -260,7 +260,7 @@ def asking(plan: Plan, manifest: Manifest, old: Live | None) -> Plan:
     reads = manifest.database.reads
     if old is None:
         return replace(plan, reads=reads)
-    had = {"permissions": old.grants, "reads": parse(old.manifest).database.reads}
+    had = {"permissions": old.grants, "reads": old.parsed.database.reads}
     wants = {"permissions": manifest.permissions, "reads": reads}
     new = {what: [name for name in names if name not in had[what]] for what, names in wants.items()}
     return replace(plan, reads=reads, added={what: names for what, names in new.items() if names})

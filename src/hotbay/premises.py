@@ -16,7 +16,7 @@ from hotbay.model import Contributions, Live, State, Trust, Version
 from hotbay.provenance import remembered
 from hotbay.settings import Settings
 from hotbay.store import now
-from hotbay_sdk.manifest import Manifest, dump, parse
+from hotbay_sdk.manifest import Manifest, dump
 
 
 def row_to_be(
@@ -74,7 +74,7 @@ def tables_there(settings: Settings, manifest: Manifest, old: Live | None, live:
 
 def both_grants(manifest: Manifest, old: Live | None, live: Mapping[str, Live]) -> Grant:
     """What is the plugin's by the manifest that is to be, or by the one that is."""
-    listed = parse(old.manifest).database.tables if old is not None else ()
+    listed = old.parsed.database.tables if old is not None else ()
     grant = grant_for(manifest, live)
     return replace(grant, tables=grant.tables | frozenset(listed))
 

@@ -20,13 +20,12 @@ from hotbay.merge import Aside, merge_rows, stash_rows
 from hotbay.migrate import Migrator, Transaction
 from hotbay.model import Rows
 from hotbay.restore import beside, refuse_changed, restore_data
-from hotbay_sdk.manifest import parse
 
 
 def wide_grant(bench: Bench, *more: str) -> Grant:
     """The tables of the new version and of the old one, and those that are named."""
     grant = bench.migrator().grant
-    listed = parse(bench.old.manifest).database.tables if bench.old is not None else ()
+    listed = bench.old.parsed.database.tables if bench.old is not None else ()
     return replace(grant, tables=grant.tables | frozenset(listed) | frozenset(more))
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from hotbay import journal, store
-from hotbay.aside import settle_aside
+from hotbay.aside import moved_aside, settle_aside
 from hotbay.backups import sweep_backups
 from hotbay.beacon import Beacon
 from hotbay.bench import Bench, images_in_use
@@ -54,39 +55,58 @@ class Writer(Protocol):
         """Undo one step, and say so in the journal."""
 
 
-def recover(writer: Writer, *, thorough: bool = False) -> list[int]:
-    """Close the operations that are recorded as running; answers the numbers of those that are closed now.
+@dataclass(frozen=True)
+class Recovery:
+    """The numbers of the operations that were closed, and the rows of those that could not be."""
+
+    closed: tuple[int, ...] = ()
+    stuck: tuple[Mapping[str, Any], ...] = ()
+
+    def refuse(self, plugin: str) -> None:
+        """Raise StateError when an operation on this plugin could not be closed."""
+        for operation in self.stuck:
+            if operation["plugin"] == plugin:
+                raise StateError(
+                    f"operation {operation['id']}, {operation['kind']} of {plugin}, was cut off and can't be "
+                    f"{'finished' if operation['switched'] else 'undone'}: {stuck_because(operation)}",
+                    mend="mend the cause (see the server's log); then repeat this, or `hotbay doctor --mend all`",
+                    unfinished=operation["id"],
+                )
+
+
+def recover(writer: Writer, *, thorough: bool = False) -> Recovery:
+    """Close the operations that are recorded as running; answers what came of it.
 
     What can't be closed is logged and tried again by the next recovery. `thorough`: look for what was left behind also
     when none was cut off, and try every contract script that is owed; a machine that lost power may have kept files and
     not the record. The caller holds the lease.
     """
+    found = _close_all(writer, thorough=thorough) if thorough or _anything_left(writer.store) else Recovery()
+    sweep_staging(writer.settings.staging)
+    sweep_marks(writer.settings.loading)
+    sweep_keys(writer.settings.home)
+    writer.workers.sweep()
+    return found
+
+
+def _anything_left(registry: Store) -> bool:
+    """True when rows say that something was cut off or is owed; every operation asks, so they are read in one go."""
+    with registry.one_moment():
+        return bool(moved_aside(registry) or journal.cut_off(registry) or all_owed(registry))
+
+
+def _close_all(writer: Writer, *, thorough: bool) -> Recovery:
     settle_aside(writer.settings, writer.store)
     found = journal.cut_off(writer.store)
-    closed = [operation["id"] for operation in found if _try_to_close(writer, operation)]
+    closed = tuple(operation["id"] for operation in found if _try_to_close(writer, operation))
     if found and len(closed) == len(found):
         # Not beside one that is still open: its shelf and images may be needed to finish it.
         sweep(writer)
     elif thorough and not found:
         sweep_files(writer)
+    stuck = tuple(journal.cut_off(writer.store)) if found else ()
     settle(writer, every=thorough)
-    sweep_staging(writer.settings.staging)
-    sweep_marks(writer.settings.loading)
-    sweep_keys(writer.settings.home)
-    writer.workers.sweep()
-    return closed
-
-
-def refuse_stuck(registry: Store, plugin: str) -> None:
-    """Raise StateError when an operation on this plugin could not be closed. Ask after recovery, under the lease."""
-    for operation in journal.cut_off(registry):
-        if operation["plugin"] == plugin:
-            raise StateError(
-                f"operation {operation['id']}, {operation['kind']} of {plugin}, was cut off and can't be "
-                f"{'finished' if operation['switched'] else 'undone'}: {stuck_because(operation)}",
-                mend="mend the cause (see the server's log); then repeat this, or `hotbay doctor --mend all`",
-                unfinished=operation["id"],
-            )
+    return Recovery(closed, stuck)
 
 
 def stuck_because(operation: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from packaging.version import Version as Number
 
 from hotbay.errors import Conflict, Problem, Refused, Unresolvable
 from hotbay.model import Live
-from hotbay_sdk.manifest import Manifest, dump, parse
+from hotbay_sdk.manifest import Manifest, dump
 
 _REQUIREMENT = re.compile(r"^\s*([a-z][a-z0-9_]*)\s*(.*)$")
 
@@ -244,7 +244,7 @@ def _satisfier(
     if row is not None:
         if not span.contains(row.version, prereleases=True):
             return Problem("requires", f"needs {name}{span}", f"{name} {row.version}", mend=f"upgrade {name} first")
-        return None if row.active else parse(row.manifest)
+        return None if row.active else row.parsed
     fitting = [item for item in catalogue.get(name, ()) if span.contains(item.version, prereleases=True)]
     if fitting:
         return max(fitting, key=lambda item: Number(item.version))

@@ -363,9 +363,10 @@ class Publish:
         mine = backup_of(bench.store, bench.operation)
         if mine is not None:
             retire_backups(bench.settings, bench.store, bench.plugin, frozenset({mine.id}))
-        settle(bench.settings, bench.store.find_live(bench.plugin), bench.plugin)
-        epoch, rev = bench.store.rev()
-        bench.folders.write_registry(bench.store.all_live().values(), epoch, rev)
+        with bench.store.one_moment():
+            live, (epoch, rev) = bench.store.all_live(), bench.store.rev()
+        settle(bench.settings, live.get(bench.plugin), bench.plugin)
+        bench.folders.write_registry(live.values(), epoch, rev)
         return {}
 
     def undo(self, bench: Bench, record: Record) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
     Engine,
     ExceptionContext,
+    RowMapping,
     Select,
     create_engine,
     delete,
@@ -37,6 +38,7 @@ from hotbay.model import Contributions, Live, State, Version
 from hotbay.schema import audit, candidates, ledger, live, meta, metadata, plugin_settings, refusals, versions
 from hotbay.waiting import begin_writing
 
+T = TypeVar("T")
 UNREADABLE = "its row in the database is not readable"
 
 
@@ -66,11 +68,11 @@ def sqlite_engine(path: Path) -> Engine:
         options = connection.get_execution_options()
         if options.get("hotbay_durable"):
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, sqlite3.Connection)
         if options.get("hotbay_readonly"):
-            connection.exec_driver_sql("BEGIN")
+            raw.execute("BEGIN").close()  # It looks at nothing yet, and SQLAlchemy would take ten times as long.
         else:
-            raw = connection.connection.dbapi_connection
-            assert isinstance(raw, sqlite3.Connection)
             begin_writing(raw, partial(connection.exec_driver_sql, "BEGIN IMMEDIATE"), BUSY_SECONDS)
 
     @event.listens_for(engine, "handle_error")
@@ -132,13 +134,24 @@ class Store:
 
         Not for blocks that write, nor for long ones: what is written meanwhile is not seen, and the log grows.
         """
+        if getattr(self._moment, "connection", None) is not None:
+            yield
+            return
         with self.read() as connection:
-            before = getattr(self._moment, "connection", None)
-            self._moment.connection = connection
+            self._moment.connection, self._moment.known = connection, {}
             try:
                 yield
             finally:
-                self._moment.connection = before
+                self._moment.connection = self._moment.known = None
+
+    def _once(self, what: tuple[str, ...], read: Callable[[], T]) -> T:
+        """What `read` answers; in a moment it is asked once."""
+        known: dict[tuple[str, ...], T] | None = getattr(self._moment, "known", None)
+        if known is None:
+            return read()
+        if what not in known:
+            known[what] = read()
+        return known[what]
 
     def close(self) -> None:
         """Close all connections."""
@@ -148,7 +161,7 @@ class Store:
 
     def all_live(self) -> dict[str, Live]:
         """All live rows by plugin id, each with its candidate, from one moment."""
-        return self._live_rows(asked.EVERY_LIVE)
+        return dict(self._once(("live",), lambda: self._live_rows(asked.EVERY_LIVE)))
 
     def _live_rows(self, query: Select[Any], **given: str) -> dict[str, Live]:
         with self.read() as connection:
@@ -198,8 +211,11 @@ class Store:
 
     def applied(self, plugin: str) -> list[dict[str, Any]]:
         """The migrations that are applied for a plugin, in order."""
+        return [dict(row) for row in self._once(("ledger", plugin), lambda: self._ledger(plugin))]
+
+    def _ledger(self, plugin: str) -> Sequence[RowMapping]:
         with self.read() as connection:
-            return [dict(row) for row in connection.execute(asked.LEDGER, {"of": plugin}).mappings()]
+            return connection.execute(asked.LEDGER, {"of": plugin}).mappings().all()
 
     def audit_entries(self, plugin: str = "", limit: int = 100) -> list[dict[str, Any]]:
         """Who did what, the newest first."""

@@ -105,7 +105,7 @@ class WayBack:
         """With what was written since the backup and would be lost. Raises LosesRows unless that is agreed to."""
         if request.accept_loss and not ahead:
             return plan  # It is counted when requests are held: then the numbers are right.
-        grant = grant_for(parse(row.manifest), live)
+        grant = grant_for(row.parsed, live)
         grant = replace(grant, tables=grant.tables | frozenset(backup.tables))
         file = backup.file(self.settings)
         refuse_changed(file, backup.sha256)

@@ -211,7 +211,6 @@ def _installed(settings: Settings, store: Store, row: Live, policy: TrustedPubli
     from hotbay.leaks import all_leaks
     from hotbay.migrate import owned_tables
     from hotbay.suspects import Suspects
-    from hotbay_sdk.manifest import parse
 
     live = store.all_live()
     history = [{key: item[key] for key in ("version", "sha256", "at")} for item in store.history(row.plugin)]
@@ -228,7 +227,7 @@ def _installed(settings: Settings, store: Store, row: Live, policy: TrustedPubli
         "filters": list(found.filters),
         "jobs": list(found.jobs),
         "services": list(found.services),
-        "tables": owned_tables(settings.database_path, grant_for(parse(row.manifest), live)),
+        "tables": owned_tables(settings.database_path, grant_for(row.parsed, live)),
         "migrations": [f"{item['number']:04d}_{item['name']}" for item in store.applied(row.plugin)],
         "versions": history,
         "workers": _workers(settings, row.plugin),

@@ -90,7 +90,7 @@ class Runner:
     async def _work(self, job: Job, opened: asyncio.Future[int]) -> Outcome:
         done: list[Progress] = []
         applier = self._applier(job, done)
-        kept = bool(await asyncio.to_thread(self.hotbay.store.applied, job.request.plugin))
+        kept = job.settings is not None and bool(await asyncio.to_thread(self.hotbay.store.applied, job.request.plugin))
         try:
             outcome = await self._run(applier, job.request, opened)
             if job.settings:

@@ -11,7 +11,7 @@ from hotbay import journal
 from hotbay.errors import LeaseHeld
 from hotbay.model import Live
 from hotbay.presence import Lease
-from hotbay.recover import Writer
+from hotbay.recover import Recovery, Writer
 from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.store import Store
@@ -25,8 +25,8 @@ class Surgeon(Writer, Protocol):
     lease: Lease
     actor: str
 
-    def recover(self, *, thorough: bool = False) -> list[int]:
-        """Finish or undo operations that were cut off; answers the numbers of those closed."""
+    def recover(self, *, thorough: bool = False) -> Recovery:
+        """Finish or undo operations that were cut off."""
 
     def run_held(self, request: Request, *, unless: Callable[[], bool]) -> object:
         """Run an operation under the lease; raises Superseded when `unless` is true."""
