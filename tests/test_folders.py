@@ -256,6 +256,18 @@ def test_the_registry_file_says_what_runs(folders: Folders) -> None:
     assert folders.strangers() == []
 
 
+@pytest.mark.parametrize("plugins", [[], ["shop"], ["shop", "a", "zoo"]])
+def test_the_registry_file_is_json_as_people_read_it(folders: Folders, plugins: list[str]) -> None:
+    odd = {"description": 'a "quoted"\nline, Grüße \u2028\U0001f600', "nested": {"b": [1, {}], "a": []}}
+    for revision in (1, 2):
+        folders.write_registry([live(name, revision=revision, **odd) for name in plugins], 'an "epoch"', revision)
+        text = (folders.root / "addon_registry.json").read_text(encoding="utf-8")
+        data = json.loads(text)
+        assert text == json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True)
+        assert (list(data["addons"]), data["rev"], data["epoch"]) == (sorted(plugins), revision, 'an "epoch"')
+        assert all(data["addons"][name]["metadata"]["nested"] == odd["nested"] for name in plugins)
+
+
 @pytest.mark.parametrize("text", [None, "", "{", "[1]", "\xff"])
 def test_an_unreadable_registry_file_is_empty(folders: Folders, text: str | None) -> None:
     if text is not None:

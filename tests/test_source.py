@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -76,6 +77,22 @@ def test_unreadable_files_are_left_out_and_reported(modules: Path) -> None:
     assert len(source.list()) == 5
     assert [Path(problem.file).name for problem in source.problems()] == ["broken.zip", "pipe.zip"]
     assert LocalSource(modules / "none").list() == []
+
+
+def test_folders_below_count_but_not_dot_folders_and_links_to_folders(modules: Path, tmp_path: Path) -> None:
+    for folder in ("vendor/deep", ".cache", "folder.zip"):
+        (modules / folder).mkdir(parents=True)
+        shutil.copy(modules / "shop_v1.9.0.zip", modules / folder / "copy.zip")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(modules / "vendor", elsewhere)
+    (modules / "link").symlink_to(elsewhere)
+    (modules / "single.zip").symlink_to(elsewhere / "deep" / "copy.zip")
+    source = LocalSource(modules)
+    found = [
+        Path(offer.location).relative_to(modules).as_posix() for offer in source.list() if offer.version == "1.9.0"
+    ]
+    assert found == ["folder.zip/copy.zip", "shop_v1.9.0.zip", "single.zip", "vendor/deep/copy.zip"]
+    assert source.problems() == []
 
 
 def test_manifests_are_read_again_only_when_a_file_changed(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Select, Table, bindparam, delete, insert, select, type_coerce, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.types import NullType
 
 from hotbay.schema import (
     candidates,
@@ -40,8 +41,11 @@ EVERY_META = select(meta)
 META = select(meta.c.value).where(meta.c.name == bindparam("name"))
 PUT_META = put(meta)
 
-EVERY_LIVE = select(live).order_by(live.c.plugin)
-LIVE = select(live).where(live.c.plugin == _OF)
+# As the database has them: `liverows` decodes those that have changed.
+_COLUMNS: list[Any] = [type_coerce(column, NullType()).label(column.name) for column in live.columns]
+_LIVE: Select[Any] = select(*_COLUMNS)
+EVERY_LIVE = _LIVE.order_by(live.c.plugin)
+LIVE = _LIVE.where(live.c.plugin == _OF)
 PUT_LIVE = put(live)
 PUT_VERSION = put(versions)
 

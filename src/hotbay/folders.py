@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +161,9 @@ class Folders:
 
     def write_registry(self, rows: Iterable[Live], epoch: str, rev: int) -> None:
         """Write `addon_registry.json`, atomically."""
-        document = {"epoch": epoch, "rev": rev, "addons": {row.plugin: _entry(row) for row in rows}}
         temporary = self.root / f"{_OURS}registry.tmp"
         with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=2, ensure_ascii=False, sort_keys=True)
+            stream.write(_document(rows, epoch, rev))
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(self.root / REGISTRY)
@@ -176,6 +176,20 @@ class Folders:
         except (OSError, ValueError):
             return {}
         return data if isinstance(data, dict) else {}
+
+
+def _document(rows: Iterable[Live], epoch: str, rev: int) -> str:
+    """Indented JSON with sorted names. What is written of a plugin is kept: to indent it takes 0.15 ms."""
+    entries = {row.plugin: _indented(json.dumps(_entry(row))) for row in rows}
+    inside = ",".join(f"\n    {json.dumps(plugin)}: {entries[plugin]}" for plugin in sorted(entries))
+    addons = f"{{{inside}\n  }}" if inside else "{}"
+    return f'{{\n  "addons": {addons},\n  "epoch": {json.dumps(epoch)},\n  "rev": {rev}\n}}'
+
+
+@lru_cache(maxsize=2048)
+def _indented(entry: str) -> str:
+    text = json.dumps(json.loads(entry), indent=2, ensure_ascii=False, sort_keys=True)
+    return text.replace("\n", "\n    ")
 
 
 def _entry(row: Live) -> dict[str, Any]:

@@ -57,15 +57,19 @@ class Grant:
         return (suffix in SHADOWS and table in virtual and self._owns(table)) or self._owns(key)
 
     @cached_property
-    def _prefixes(self) -> tuple[tuple[str, bool], ...]:
-        """How names begin that are some plugin's, the longest first; and whether it is this one."""
-        ids = sorted((self.plugin, *self.others), key=len, reverse=True)
-        return tuple((f"{fold(one)}_", one == self.plugin) for one in ids)
+    def _mine(self) -> dict[str, bool]:
+        """The folded ids of all plugins, and whether it is this one."""
+        return {fold(one): one == self.plugin for one in (*self.others, self.plugin)}
 
     def _owns(self, key: str) -> bool:
         if key.startswith(RESERVED) or key in self.foreign:
             return False
-        return next((mine for prefix, mine in self._prefixes if key.startswith(prefix)), key in self.tables)
+        end = key.rfind("_")
+        while end > 0:  # The longest id first; however many plugins there are, a name has few parts.
+            if key[:end] in self._mine:
+                return self._mine[key[:end]]
+            end = key.rfind("_", 0, end)
+        return key in self.tables
 
     def may_read(self, name: str) -> bool:
         """True when the plugin was granted to select from a table that is not its own."""

@@ -21,12 +21,13 @@ from hotbay.folders import Folders
 from hotbay.frontend import has_frontend
 from hotbay.frontend.shown import FRONTEND, bundle_of, make
 from hotbay.images import Images
+from hotbay.liverows import UNREADABLE
 from hotbay.model import Contributions, Live, State
 from hotbay.package import read_manifest
 from hotbay.settings import Settings
 from hotbay.source import LocalSource
 from hotbay.staging import temporary_tree
-from hotbay.store import UNREADABLE, Store
+from hotbay.store import Store
 from hotbay.verify import AllowUnsigned, verify, verify_folder
 from hotbay_sdk.manifest import Manifest, dump
 

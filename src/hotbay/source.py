@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,8 @@ from packaging.version import InvalidVersion, Version
 
 from hotbay.errors import HotbayError, NotFound, Problem, SourceError
 from hotbay.package import LIMITS, read_manifest, sha256_file
-from hotbay.signature import LARGEST, beside, sidecar
+from hotbay.signature import LARGEST, beside
+from hotbay.signature import SUFFIX as SIDECAR
 from hotbay_sdk import rules
 from hotbay_sdk.manifest import dump
 
@@ -95,7 +96,7 @@ def pick(offers: Iterable[Offer], plugin: str, version: str = LATEST) -> Offer:
 
     Raises NotFound naming what is there instead.
     """
-    mine = [offer for offer in newest(offers) if offer.id == plugin]
+    mine = newest(offer for offer in offers if offer.id == plugin)
     final = [offer for offer in mine if not Version(offer.version).is_prerelease]
     wanted = (final or mine)[:1] if version == LATEST else [one for one in mine if _same(one.version, version)]
     if wanted:
@@ -134,15 +135,14 @@ class LocalSource:
 
     def fetch(self, plugin: str, version: str, into: Path) -> Download:
         """Copy a package's file. Raises NotFound."""
-        offer = pick(self.list(), plugin, version)
+        offer = pick((found for found in self._scan() if isinstance(found, Offer)), plugin, version)
         return _copy(Path(offer.location), offer, into)
 
     def _scan(self) -> Iterator[Offer | Problem]:
         before, self._known = self._known, {}
-        for path in _archives(self.folder):
+        for path, mark in _archives(self.folder):
+            known = before.get(path)
             try:
-                mark = (*_mark(path), *_mark_beside(path))
-                known = before.get(path)
                 found = known[1] if known and known[0] == mark else _offer(path)
             except FileNotFoundError:  # removed since the folder was read
                 continue
@@ -150,25 +150,43 @@ class LocalSource:
             yield found
 
 
-def _mark(path: Path) -> Mark:
+def _archives(folder: Path) -> list[tuple[Path, Mark]]:
+    """The packages in a folder and below it, sorted; each with what is another one when it, or the signature beside it,
+    is another file.
+    """
+    found = []
+    for inside in _folders(str(folder)):
+        for name, entry in inside.items():
+            if name.endswith(SUFFIXES) and not entry.is_dir():
+                with suppress(FileNotFoundError):  # removed since the folder was read
+                    found.append((Path(entry.path), (*_mark(entry), *_mark_beside(inside.get(f"{name}{SIDECAR}")))))
+    return sorted(found)
+
+
+def _folders(folder: str) -> Iterator[dict[str, os.DirEntry[str]]]:
+    """What is in a folder, and in those below it, by name; without dot files. To have its entries tells their kind."""
+    try:
+        with os.scandir(folder) as entries:
+            inside = {entry.name: entry for entry in entries if not entry.name.startswith(".")}
+    except OSError:
+        return
+    yield inside
+    for entry in inside.values():
+        if entry.is_dir(follow_symlinks=False):
+            yield from _folders(entry.path)
+
+
+def _mark(entry: os.DirEntry[str]) -> Mark:
     """What is another one when a file is another one. The time of change can't be set at will, as that of writing."""
-    info = path.stat()
+    info = entry.stat()
     return info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_size
 
 
-def _mark_beside(archive: Path) -> Mark:
+def _mark_beside(entry: os.DirEntry[str] | None) -> Mark:
     try:
-        return _mark(sidecar(archive))
+        return () if entry is None else _mark(entry)
     except OSError:
         return ()
-
-
-def _archives(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for top, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(top, name) for name in files if name.endswith(SUFFIXES) and not name.startswith(".")]
-    return sorted(found)
 
 
 def _offer(path: Path) -> Offer | Problem:

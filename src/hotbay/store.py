@@ -33,13 +33,13 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hotbay import asked
 from hotbay.errors import NotFound, StateError, StorageError
+from hotbay.liverows import LiveRows
 from hotbay.mishap import explain_database
-from hotbay.model import Contributions, Live, State, Version
+from hotbay.model import Live, Version
 from hotbay.schema import audit, candidates, ledger, live, meta, metadata, plugin_settings, refusals, versions
 from hotbay.waiting import begin_writing
 
 T = TypeVar("T")
-UNREADABLE = "its row in the database is not readable"
 
 
 def now() -> str:
@@ -93,6 +93,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._moment = threading.local()
+        self._rows = LiveRows()
         self.engine = sqlite_engine(path)
         try:
             with self.engine.begin() as connection:
@@ -161,13 +162,18 @@ class Store:
 
     def all_live(self) -> dict[str, Live]:
         """All live rows by plugin id, each with its candidate, from one moment."""
-        return dict(self._once(("live",), lambda: self._live_rows(asked.EVERY_LIVE)))
+        return dict(self._once(("live",), self._every_live))
+
+    def _every_live(self) -> dict[str, Live]:
+        found = self._live_rows(asked.EVERY_LIVE)
+        self._rows.keep_only(found)
+        return found
 
     def _live_rows(self, query: Select[Any], **given: str) -> dict[str, Live]:
         with self.read() as connection:
             waiting = _candidates(connection)
-            rows = connection.execute(query, given).mappings().all()
-        return {row["plugin"]: _live(dict(row), waiting.get(row["plugin"])) for row in rows}
+            rows = connection.execute(query, given).all()
+        return self._rows.read(rows, waiting)
 
     def all_candidates(self) -> dict[str, dict[str, Any]]:
         """What operations in progress ask the workers to prepare, by plugin id."""
@@ -247,23 +253,6 @@ def _grow(connection: Connection) -> None:
 def _candidates(connection: Connection) -> dict[str, dict[str, Any]]:
     found = {row.plugin: row.data for row in connection.execute(asked.EVERY_CANDIDATE)}
     return {plugin: data for plugin, data in found.items() if isinstance(data, dict)}
-
-
-def _live(row: dict[str, Any], candidate: dict[str, Any] | None) -> Live:
-    """A live row. What is not readable in it is named in `problem`, and stands as if there were nothing."""
-    least = {"id": row["plugin"], "name": row["plugin"], "version": row["version"]}
-    fresh: dict[str, Any] = {"manifest": least, "contributions": {}, "grants": [], "extra": {}}
-    broken = [name for name in fresh if not isinstance(row[name], type(fresh[name]))]
-    row.update({name: fresh[name] for name in broken})
-    try:
-        contributions, state = Contributions.from_json(row["contributions"]), State(row["state"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        contributions, state = Contributions(), State.INACTIVE
-        broken.append("state or contributions")
-    if broken:
-        row["problem"] = f"{UNREADABLE}: {', '.join(broken)}"
-    row |= {"state": state, "contributions": contributions, "grants": tuple(row["grants"])}
-    return Live(**row, candidate=candidate)
 
 
 # ── writing: each function is part of the caller's transaction ──────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from hotbay.findings import RULES
 from hotbay.model import Kind
 
 ROOT = Path(__file__).parents[2]
-SAYS = ["doctor/*.py", "draft.py", "plan.py", "compare.py", "resolve.py", "leaks.py", "store.py"]
+SAYS = ["doctor/*.py", "draft.py", "plan.py", "compare.py", "resolve.py", "leaks.py", "liverows.py"]
 SAYS += ["findings.py", "frontend/assets.py"]
 
 

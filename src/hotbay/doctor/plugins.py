@@ -12,9 +12,9 @@ from hotbay.doctor.finding import ERROR, OK, WARNING, Finding, Findings, Patient
 from hotbay.errors import StateError
 from hotbay.heal import restore_rows
 from hotbay.leaks import all_leaks, marked
+from hotbay.liverows import UNREADABLE
 from hotbay.recover import settle, stuck_because
 from hotbay.schema import operations, steps, versions
-from hotbay.store import UNREADABLE
 from hotbay.suspects import Suspects
 
 
