@@ -13,11 +13,11 @@ import httpx
 
 from hotbay.activate import Limits
 from hotbay.activate.inprocess import InProcess
-from hotbay.apply import Outcome
 from hotbay.follow import Follower
 from hotbay.frameworks import FrameworkHost
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, context_maker, open_host
+from hotbay.outcome import Outcome
 from hotbay.package import pack
 from hotbay.request import Request
 from hotbay.serve import Serving

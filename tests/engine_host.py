@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import journal
-from hotbay.apply import Outcome
 from hotbay.bench import Bench
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
+from hotbay.outcome import Outcome
 from hotbay.package import pack
 from hotbay.request import Request
 from hotbay.settings import Settings, load

@@ -15,7 +15,6 @@ import pytest
 
 from engine_host import ITEMS, ROW, TWO, build, opened, query, run, shop, state
 from hotbay import journal
-from hotbay.apply import Progress
 from hotbay.errors import (
     ActivationFailed,
     BadInput,
@@ -35,6 +34,7 @@ from hotbay.errors import (
 from hotbay.folders import Folders
 from hotbay.model import DataPolicy, Kind, State
 from hotbay.offline import OfflineHost, open_host
+from hotbay.outcome import Progress
 from hotbay.request import Request
 from hotbay.steps import Shelve
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from engine_host import elsewhere, opened, operate_and_die, query, recover_here, run, shop
-from hotbay.apply import Outcome
 from hotbay.errors import NotVerified, OtherPublisher
 from hotbay.model import Kind, Trust, TrustState
 from hotbay.offline import OfflineHost
+from hotbay.outcome import Outcome
 from hotbay.package import digest
 from hotbay.provenance import all_recorded, left, recorded, remembered
 from hotbay.publishers import Publishers

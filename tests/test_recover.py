@@ -37,10 +37,10 @@ from engine_host import (
     state,
 )
 from hotbay import journal
-from hotbay.apply import Progress
 from hotbay.errors import StateError
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
+from hotbay.outcome import Progress
 from hotbay.recover import Recovery, sweep_keys, sweep_marks
 from hotbay.request import Request
 from hotbay.steps import STEPS

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import event
 
 from engine import Engine
-from hotbay.apply import Progress
 from hotbay.confirm import confirm
 from hotbay.model import Kind, State
+from hotbay.outcome import Progress
 from hotbay.package import pack
 from hotbay.watch import Registrar, Watch
 from plugs import hello, package, until, write_tree

@@ -18,7 +18,7 @@ from hotbay import settings as configuration
 from hotbay import store
 from hotbay.activate import Generation, Limits, Receive, Scope, Send, patches, remains
 from hotbay.activate.inprocess import InProcess
-from hotbay.apply import Applier, Progress
+from hotbay.apply import Applier
 from hotbay.budget import ACTOR as BUDGET
 from hotbay.budget import Budgets, Judge
 from hotbay.catalog import Catalog
@@ -43,6 +43,7 @@ from hotbay.logs import PluginLogs
 from hotbay.model import Live
 from hotbay.notary import Notary
 from hotbay.offline import OfflineHost, context_maker
+from hotbay.outcome import Progress
 from hotbay.pools import limit_pools
 from hotbay.presence import Workers
 from hotbay.publishers import Publishers

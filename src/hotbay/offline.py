@@ -12,7 +12,7 @@ from typing import Any
 from hotbay import store
 from hotbay.activate import Image
 from hotbay.activate.context import PluginContext, Resources, Unread
-from hotbay.apply import Applier, Progress
+from hotbay.apply import Applier
 from hotbay.bench import grant_for
 from hotbay.catalog import Catalog
 from hotbay.errors import HotbayError, InvalidSettings, NotFound, Problem
@@ -21,6 +21,7 @@ from hotbay.frameworks import FrameworkHost
 from hotbay.guard import plugin_engine
 from hotbay.images import Images
 from hotbay.mishap import explained
+from hotbay.outcome import Progress
 from hotbay.rubbish import clear_rubbish
 from hotbay.settings import Settings
 from hotbay.store import Store, version_of

@@ -13,8 +13,8 @@ import time
 import pytest
 from terminal import Terminal, command, environment
 
-from hotbay.apply import Progress
 from hotbay.cli.progress import Reporter
+from hotbay.outcome import Progress
 
 
 def test_purging_asks_for_the_id_on_a_terminal(terminal: Terminal) -> None:

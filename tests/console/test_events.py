@@ -22,10 +22,10 @@ import pytest
 
 from console.desks import ADMIN, LIVE, MARKET, Desk, serving, tree, until
 from hotbay import Hotbay
-from hotbay.apply import Progress
 from hotbay.console import events
 from hotbay.console.events import Feed, Snapshot, Subscriber, event
 from hotbay.model import Kind
+from hotbay.outcome import Progress
 from hotbay.package import pack
 
 

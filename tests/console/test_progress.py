@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hotbay import journal
-from hotbay.apply import Progress
 from hotbay.console.progress import Ladder, Since, read_progress
+from hotbay.outcome import Progress
 from hotbay.store import Store
 
 

@@ -16,12 +16,12 @@ from engine_host import die_in_step, elsewhere
 from fuzz.model import Plugin
 from fuzz.packages import PLUGINS
 from hotbay import journal
-from hotbay.apply import Outcome
 from hotbay.confirm import Confirmations, confirm
 from hotbay.contract import all_owed
 from hotbay.model import Kind
 from hotbay.moments import moment
 from hotbay.offline import open_host
+from hotbay.outcome import Outcome
 from hotbay.request import Request
 from hotbay.settings import Settings
 from hotbay.watch import Registrar

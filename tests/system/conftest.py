@@ -19,9 +19,9 @@ import httpx
 import pytest
 
 from hotbay import settings as configuration
-from hotbay.apply import Outcome
 from hotbay.model import Kind
 from hotbay.offline import OfflineHost, open_host
+from hotbay.outcome import Outcome
 from hotbay.presence import Status
 from hotbay.request import Request
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from engine_host import ITEMS, NOTES, ROW, TIMES, build, rows
 from hotbay import journal
-from hotbay.apply import Outcome
 from hotbay.model import DataPolicy, Kind, Rows
 from hotbay.offline import OfflineHost, open_host
+from hotbay.outcome import Outcome
 from hotbay.request import Request
 from hotbay.settings import Settings
 

@@ -20,8 +20,8 @@ from hotbay.errors import BadInput, LosesRows, NotFound, Refused
 from hotbay.model import DataPolicy, Kind, Rows
 
 if TYPE_CHECKING:
-    from hotbay.apply import Outcome
     from hotbay.offline import OfflineHost
+    from hotbay.outcome import Outcome
     from hotbay.request import Request
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")

@@ -13,7 +13,7 @@ import click
 from hotbay.cli.words import clean, seconds
 
 if TYPE_CHECKING:
-    from hotbay.apply import Progress
+    from hotbay.outcome import Progress
 
 PATIENCE = 0.5
 

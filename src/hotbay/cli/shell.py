@@ -21,8 +21,8 @@ from hotbay.cli.words import clean
 from hotbay.errors import HotbayError, InvalidConfig, StateError
 
 if TYPE_CHECKING:
-    from hotbay.apply import Progress
     from hotbay.offline import OfflineHost
+    from hotbay.outcome import Progress
     from hotbay.settings import Settings
     from hotbay.store import Store
 

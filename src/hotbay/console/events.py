@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response, StreamingResponse
 
-from hotbay.apply import Progress
 from hotbay.confirmations import Confirmation, all_confirmations
 from hotbay.console.leaving import server_leaving
 from hotbay.console.progress import Ladder, read_progress
 from hotbay.model import Live
+from hotbay.outcome import Progress
 
 if TYPE_CHECKING:
     from hotbay.asgi import Hotbay

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from hotbay.apply import Progress
 from hotbay.journal import RUNNING
+from hotbay.outcome import Progress
 from hotbay.schema import operations, steps
 from hotbay.store import Store
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from hotbay.activate.threads import in_thread
-from hotbay.apply import Applier, Outcome, Progress
+from hotbay.apply import Applier
 from hotbay.console.uploads import discard
 from hotbay.errors import HotbayError
 from hotbay.model import DataPolicy, Kind
+from hotbay.outcome import Outcome, Progress
 from hotbay.request import Request
 
 if TYPE_CHECKING:
