@@ -113,3 +113,10 @@ def test_without_a_note_nothing_is_touched(host: OfflineHost) -> None:
     stray.mkdir(parents=True)
     settle_aside(host.settings, host.store)
     assert stray.is_dir() and left(host) == (1, 1, True)
+
+
+def test_the_next_operation_ends_what_was_cut_off(host: OfflineHost) -> None:
+    folder = cut_off(host, done=False)
+    run(host, Kind.INSTALL)
+    assert not folder.exists()
+    assert not host.store.get_meta(NOTE)

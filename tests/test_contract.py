@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine_host import ITEMS, ROW, build, opened, query, run, seen, shop, state
-from hotbay.contract import all_owed
+from hotbay.contract import all_owed, note_owed
 from hotbay.doctor import examine, mend
 from hotbay.errors import MigrationFailed, NotAdditive, OperationFailed, Refused
 from hotbay.model import DataPolicy, Kind, Rows
@@ -176,6 +176,16 @@ def test_one_that_fails_leaves_the_new_version_on_the_wide_schema(host: OfflineH
     assert (columns(host), contracted(host)) == (["id", "name", "extra"], {1: None, 2: outcome.operation})
     entry = host.store.audit_entries("shop")[0]
     assert (entry["action"], entry["result"], entry["operation"]) == ("contract", "done", outcome.operation)
+
+
+def test_the_next_operation_forgets_what_nobody_owes_any_more(host: OfflineHost, packages: Path) -> None:
+    outcome = doubled(host, packages)
+    debt = all_owed(host.store)["shop"]
+    with host.store.write() as connection:
+        note_owed(connection, "gone", debt | {"image": "f" * 64})
+    run(host, Kind.BACKUP)
+    assert set(all_owed(host.store)) == {"shop"}, "and what is owed still is"
+    assert all_owed(host.store)["shop"]["operation"] == outcome.operation
 
 
 def test_the_doctor_pays_what_is_owed(host: OfflineHost, packages: Path) -> None:

@@ -522,6 +522,16 @@ async def test_that_a_load_has_begun_is_told_only_when_it_lasts(
     assert "loading" in told
 
 
+async def test_a_load_that_lasts_is_told_before_its_worker_counts_as_late(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, ack_seconds=0.4)
+    async with engine.worker() as worker:
+        slow = {"routes.py": hello(), "plugin.py": "import time\ndef start(context): time.sleep(1.0)"}
+        outcome = await engine.install(files=slow)
+        (start,) = [step["record"] for step in outcome.steps if step["verb"] == "start"]
+        assert (start["done"], start["late"]) == ([worker.follower.worker], [])
+    engine.host.close()
+
+
 async def test_a_worker_looks_after_the_collector(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one is there operations may put full collections off, since it sees to it that they come again."""
     usual = gc.get_threshold()

@@ -98,8 +98,11 @@ async def test_from_the_worker_to_the_next_plan(engine: Engine, caplog: pytest.L
         (status,) = engine.host.applier.workers.statuses()
         assert status.of("shop")["unload"]["alive"] == list(worker.follower.proofs["shop"].alive)
         assert leaks.all_leaks(engine.host.store)["shop"]["times"] == 2
-        plan = await asyncio.to_thread(engine.host.applier.plan, Request(Kind.DEACTIVATE, "shop"))
-        assert plan.warnings[0].startswith("shop 1.1.0 stayed in memory after unloading, 2 times in a row")
+        upgrade = Request(Kind.UPGRADE, "shop", file=engine.archive(version="1.3.0", files=files))
+        for request in (upgrade, Request(Kind.DEACTIVATE, "shop")):
+            plan = await asyncio.to_thread(engine.host.applier.plan, request)
+            (warning,) = [text for text in plan.warnings if "memory" in text]
+            assert warning.startswith("shop 1.1.0 stayed in memory after unloading, 2 times in a row")
         outcome = await engine.run(Kind.DEACTIVATE)
         record = outcome.steps[-1]["record"]
         assert next(iter(record["unload"].values()))["holders"][0]["object"] == "shop.routes.Kept"

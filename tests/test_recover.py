@@ -350,6 +350,8 @@ def test_one_that_can_not_be_undone_blocks_its_plugin_only(world: World, monkeyp
                     host.applier.run(wish)
             with pytest.raises(StateError, match=said):
                 run(host, Kind.INSTALL, "post", with_requirements=True)
+            with pytest.raises(StateError, match=said):
+                run(host, Kind.UNINSTALL)  # Before it is planned: that would say that it is not installed.
             run(host, Kind.INSTALL, "mail")
             assert host.store.audit_entries(limit=2)[1]["result"] == "refused: state-error"
         run(host, Kind.INSTALL, version="1.0.0")  # the cause is mended
