@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,8 @@ def test_no_column_can_change_unseen(registry: Store, column: str, value: str) -
     with registry.write() as connection:
         connection.exec_driver_sql(f"UPDATE hotbay_live SET {column} = {value}")
     after = registry.get_live("shop")
-    assert after == Store(registry.path).get_live("shop") != before
+    with closing(Store(registry.path)) as anew:
+        assert after == anew.get_live("shop") != before
     assert replace(after, **{column: getattr(before, column)}) == before
 
 

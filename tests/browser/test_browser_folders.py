@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Visitor
+from browser.dialogs import close
 from browser.notes import PLUGIN
 from browser.site import Site
 
@@ -45,7 +46,7 @@ def act(page: Page, entry: str, button: str, done: str) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name=button, exact=True).click()
     expect(dialog.get_by_text(done)).to_be_visible()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(dialog).to_have_count(0)
 
 
@@ -105,7 +106,7 @@ def test_a_package_is_installed_by_dropping_it_onto_the_page(site: Site, admin: 
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Install", exact=True).click()
     expect(dialog.get_by_text("is installed")).to_be_visible()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(page.get_by_role("row").filter(has_text=NAME)).to_contain_text("1.0.0")
     expect(page.get_by_text("Drop the package to install it")).to_have_count(0)
 

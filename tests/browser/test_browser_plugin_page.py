@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Visitor
+from browser.dialogs import close
 from browser.site import API, PLUGIN, Site
 
 HIGHEST = "1.3.0"
@@ -23,7 +24,7 @@ def upgraded(site: Site, admin: Visitor) -> Page:
     dialog.get_by_role("switch", name="Confirm, or it goes back").click()
     expect(dialog.get_by_text("not confirmed within 600 s: back to 1.0.0")).to_be_visible()
     dialog.get_by_role("button", name="Upgrade", exact=True).click()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(page.get_by_role("timer")).to_contain_text("to confirm")
     return page
 
@@ -48,7 +49,7 @@ def test_an_upgrade_is_reverted_by_hand(site: Site, admin: Visitor) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(f"{HIGHEST} → 1.0.0")).to_be_visible()
     dialog.get_by_role("button", name="Roll back").click()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(page.get_by_role("timer")).to_have_count(0)
     assert state(site) == "1.0.0 dropped"
 
@@ -69,7 +70,7 @@ def test_its_tabs(site: Site, admin: Visitor) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Back up", exact=True).click()
     expect(dialog.get_by_text("The rows before it are backup")).to_be_visible()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     # Other tests' plugins of that name may have left theirs.
     made = page.get_by_role("row").filter(has_text="by wish")
     expect(made).to_have_count(1)
@@ -157,7 +158,7 @@ def test_what_an_upgrade_asks_for_anew_and_does_to_tables_is_told_before(site: S
     expect(dialog.get_by_text("Its requests wait while this runs")).to_be_visible()
     expect(dialog.get_by_text("changes rows of diary_days")).to_contain_text("0002_b.up.sql:1")
     dialog.get_by_role("button", name="Upgrade", exact=True).click()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     with closing(sqlite3.connect(site.folder / "billing.db")) as connection, connection:
         connection.execute("INSERT INTO diary_days VALUES ('monday', 12)")
     page.get_by_role("button", name="Roll back").first.click()

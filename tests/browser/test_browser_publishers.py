@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.axe import findings
 from browser.conftest import Visitor
+from browser.dialogs import close
 from browser.site import API, Site
 from browser.test_browser_live import kept, no_reload
 from hotbay.signature import sidecar
@@ -108,7 +109,7 @@ def test_an_upgrade_that_leaves_its_publisher_is_asked_for(site: Site, admin: Vi
     dialog.get_by_role("checkbox", name="Take it although").check()
     go.click()
     expect(dialog).to_contain_text(f"{NAME} was upgraded")
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(card(page)).to_contain_text("1.1.0")
     expect(badge(page)).to_have_count(0)
 
@@ -137,5 +138,5 @@ def test_a_package_is_dropped_with_its_signature(site: Site, admin: Visitor, arc
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Install", exact=True).click()
     expect(dialog).to_contain_text("is installed")
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     expect(badge(card(page))).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from browser.conftest import Visitor
+from browser.dialogs import close
 from browser.test_browser_live import kept, no_reload
 
 
@@ -23,7 +24,7 @@ def test_the_four_steps(admin: Visitor) -> None:
     expect(dialog).to_contain_text("serve 1.1.0 in every worker")
     dialog.get_by_role("button", name="Install", exact=True).click()
     expect(dialog.get_by_text("AI Chatbot is installed")).to_be_visible()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     # Step 3: use it immediately: the browser's back button, no refresh.
     page.go_back()
     expect(page.get_by_role("heading", name="Live Chats")).to_be_visible()
@@ -32,7 +33,7 @@ def test_the_four_steps(admin: Visitor) -> None:
     card.get_by_role("button", name="Uninstall").click()
     dialog.get_by_role("button", name="Uninstall").click()
     expect(dialog.get_by_text("AI Chatbot was removed")).to_be_visible()
-    dialog.get_by_role("button", name="Close").last.click()
+    close(dialog)
     page.go_back()
     expect(page.get_by_text("AI Chatbot Addon Not Installed")).to_be_visible()
     assert kept(page)

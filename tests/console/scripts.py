@@ -13,7 +13,7 @@ SOURCES = Path(__file__).parents[2] / "console" / "src"
 
 
 def evaluate(module: str, expression: str, **given: Any) -> Any:
-    """The value of an expression, in which `it` is the module and each of `given` a name."""
+    """The value of an expression, or what it promises, in which `it` is the module and each of `given` a name."""
     import _quickjs
 
     # As it is built: React's other form wants a browser's console.
@@ -23,4 +23,7 @@ def evaluate(module: str, expression: str, **given: Any) -> Any:
     context = _quickjs.Context()
     context.eval(bundled)
     names = "".join(f"const {name} = {json.dumps(value)};" for name, value in given.items())
-    return json.loads(context.eval(f"{names} JSON.stringify({expression})"))
+    context.eval(f"{names} Promise.resolve({expression}).then(value => {{ globalThis.found = JSON.stringify(value) }})")
+    while context.execute_pending_job():
+        pass
+    return json.loads(context.eval("found"))
