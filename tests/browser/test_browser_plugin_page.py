@@ -54,6 +54,32 @@ def test_an_upgrade_is_reverted_by_hand(site: Site, admin: Visitor) -> None:
     assert state(site) == "1.0.0 dropped"
 
 
+def test_a_change_reverted_above_another_page_is_told_to_its_end(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0")
+    body = {"version": HIGHEST, "confirm_within": 600}
+    site.client.post(f"{API}/marketplace/upgrade/{PLUGIN}", json=body).raise_for_status()
+    page = admin.tab("/operations")
+    page.get_by_role("button", name="Revert now").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Roll back").click()
+    expect(dialog.get_by_text("was rolled back")).to_be_visible()
+    expect(page.get_by_role("timer")).to_have_count(0)
+    close(dialog)
+    expect(dialog).to_have_count(0)
+
+
+def test_an_uninstall_says_where_the_rows_are_although_the_plugin_is_gone(site: Site, admin: Visitor) -> None:
+    site.client.post(f"{API}/marketplace/install", json={"addon_id": "ai_chatbot"}).raise_for_status()
+    page = admin.tab("/plugins/ai_chatbot")
+    page.get_by_role("button", name="Uninstall").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Uninstall").click()
+    expect(dialog.get_by_text("Its rows are in")).to_be_visible()
+    close(dialog)
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("AI Chatbot is not installed")).to_be_visible()
+
+
 def test_its_tabs(site: Site, admin: Visitor) -> None:
     site.client.post(f"{API}/marketplace/install", json={"addon_id": "ai_chatbot"}).raise_for_status()
     site.client.get(f"{API}/chat/sessions")

@@ -9,7 +9,7 @@ import { mark, told, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import { Tile } from "../market/Tile";
-import type { AddonDetail, Installed } from "../api/answers";
+import type { AddonDetail, Installed, InstalledRow } from "../api/answers";
 import type { Kind } from "../market/planText";
 import { Backups } from "./Backups";
 import { Files, Tables } from "./Belongings";
@@ -31,23 +31,37 @@ const TABS: [string, string][] = [
   ["tables", mark("Tables")], ["backups", mark("Backups")], ["history", mark("History")],
 ];
 
-/** One installed plugin: how it fares, its settings, logs, data and history. */
+/** One installed plugin: how it fares, its settings, logs, data and history. The dialog of a change stays when that removed
+ *  the plugin: it says what became of its rows. */
 export default function Plugin() {
-  const t = useT();
   const { id = "" } = useParams();
   const { data, error, reload } = useApi<Installed>("/marketplace/installed");
   const detail = useApi<AddonDetail>(`/marketplace/addons/${id}`);
   const [change, setChange] = useState<Change | null>(null);
-  const [search, setSearch] = useSearchParams();
-  const tab = search.get("tab") ?? "overview";
   useEvents("registry", () => { reload(); detail.reload(); });
-  const row = data?.addons.find((one) => one.id === id);
-  const panels = useRegistry().plugins.find((one) => one.id === id)?.contributions.settings?.length;
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Stack><Skeleton height={72} /><Skeleton height={260} /></Stack>;
-  if (!row) return <Empty icon="PuzzlePieceIcon" title={t("{name} is not installed", { name: detail.data?.name ?? id })} action={<Button component={Link} to={`/marketplace/${id}`}>{t("Go to Marketplace")}</Button>} />;
+  const row = data.addons.find((one) => one.id === id);
+  return (
+    <>
+      {row ? <Page row={row} detail={detail.data} reload={reload} change={setChange} /> : <Gone id={id} name={detail.data?.name} />}
+      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); detail.reload(); }} /> : null}
+    </>
+  );
+}
+
+function Gone({ id, name = id }: { id: string; name: string | undefined }) {
+  const t = useT();
+  return <Empty icon="PuzzlePieceIcon" title={t("{name} is not installed", { name })} action={<Button component={Link} to={`/marketplace/${id}`}>{t("Go to Marketplace")}</Button>} />;
+}
+
+function Page({ row, detail, reload, change }: { row: InstalledRow; detail: AddonDetail | undefined; reload: () => void; change: (change: Change) => void }) {
+  const t = useT();
+  const [search, setSearch] = useSearchParams();
+  const tab = search.get("tab") ?? "overview";
+  const panels = useRegistry().plugins.find((one) => one.id === row.id)?.contributions.settings?.length;
   const tabs = TABS.filter(([value]) => value !== "settings" || row.has_settings || panels);
-  const act = (kind: Kind) => setChange({ kind, plugin: row.id, name: row.name });
+  const act = (kind: Kind) => change({ kind, plugin: row.id, name: row.name });
   return (
     <>
       <Anchor component={Link} to="/plugins" size="sm" c="dimmed">← {t("Installed plugins")}</Anchor>
@@ -58,13 +72,13 @@ export default function Plugin() {
           <Text size="sm" c="dimmed" component="div">{row.version} · {t("changed")} <RelativeTime at={row.updated_at} /></Text>
         </div>
         <Group gap="xs">
-          {detail.data?.update_available ? <Button onClick={() => act("upgrade")}>{t("Upgrade to {version}", { version: detail.data.latest })}</Button> : null}
+          {detail?.update_available ? <Button onClick={() => act("upgrade")}>{t("Upgrade to {version}", { version: detail.latest })}</Button> : null}
           <Button variant="default" onClick={() => act(row.enabled ? "deactivate" : "activate")}>{row.enabled ? t("Deactivate") : t("Activate")}</Button>
-          {detail.data?.history.some((one) => one.sha256 !== row.sha256) ? <Button variant="default" onClick={() => act("rollback")}>{t("Roll back")}</Button> : null}
+          {detail?.history.some((one) => one.sha256 !== row.sha256) ? <Button variant="default" onClick={() => act("rollback")}>{t("Roll back")}</Button> : null}
           <Button variant="default" c="red" onClick={() => act("uninstall")}>{t("Uninstall")}</Button>
         </Group>
       </Group>
-      {row.confirmation?.state === "pending" ? <Waiting waiting={{ ...row.confirmation, name: row.name }} reload={reload} /> : null}
+      {row.confirmation?.state === "pending" ? <Waiting waiting={{ ...row.confirmation, name: row.name }} reload={reload} revert={change} /> : null}
       {row.confirmation && ["reverted", "failed"].includes(row.confirmation.state) ? <Alert color={row.confirmation.state === "failed" ? "red" : "yellow"} mb="lg" title={t(row.confirmation.state === "failed" ? "{version} could not be taken back" : "{version} went back by itself", { version: row.confirmation.version })}>{row.confirmation.reason}</Alert> : null}
       {row.problem ? <Alert color="red" mb="lg" styles={{ message: { whiteSpace: "pre-line" } }} title={t("It does not serve")}>{told(row.problem)}</Alert> : null}
       {row.refusal ? <Alert color="yellow" mb="lg" styles={{ message: { whiteSpace: "pre-line" } }} title={t("Its folder was refused")}>{told(row.refusal.problem)}</Alert> : null}
@@ -72,15 +86,14 @@ export default function Plugin() {
         <Tabs.List mb="lg">
           {tabs.map(([value, label]) => <Tabs.Tab key={value} value={value}>{t(label)}</Tabs.Tab>)}
         </Tabs.List>
-        <Tabs.Panel value="overview"><Overview row={row} detail={detail.data} /></Tabs.Panel>
+        <Tabs.Panel value="overview"><Overview row={row} detail={detail} /></Tabs.Panel>
         <Tabs.Panel value="settings">{row.has_settings ? <SettingsForm plugin={row.id} /> : null}<Panels plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="files"><Files plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="tables"><Tables plugin={row.id} /></Tabs.Panel>
-        <Tabs.Panel value="backups"><Backups row={row} change={setChange} /></Tabs.Panel>
+        <Tabs.Panel value="backups"><Backups row={row} change={change} /></Tabs.Panel>
         <Tabs.Panel value="logs"><Logs plugin={row.id} /></Tabs.Panel>
         <Tabs.Panel value="history"><OperationsTable plugin={row.id} /></Tabs.Panel>
       </Tabs>
-      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); detail.reload(); }} /> : null}
     </>
   );
 }

@@ -41,11 +41,10 @@ function goingBack({ plugin, kind, name, before_version, keep_new_rows }: Confir
   return { ...about, kind: "rollback", version: before_version, wishes: { keepNewRows: keep_new_rows } };
 }
 
-/** A change that waits: how long still, and the two ways out. */
-export function Waiting({ waiting, reload, linked = false }: { waiting: Confirmation; reload: () => void; linked?: boolean }) {
+/** A change that waits: how long still, and the two ways out. Who shows it has the dialog of the second, which outlives it. */
+export function Waiting({ waiting, reload, revert, linked = false }: { waiting: Confirmation; reload: () => void; revert: (change: Change) => void; linked?: boolean }) {
   const t = useT();
   const [busy, setBusy] = useState(false);
-  const [change, setChange] = useState<Change | null>(null);
   const left = useSecondsLeft(waiting, reload);
   const name = waiting.name ?? waiting.plugin;
   const confirm = async () => {
@@ -75,10 +74,9 @@ export function Waiting({ waiting, reload, linked = false }: { waiting: Confirma
         </div>
         <Group gap="xs">
           <Button size="xs" loading={busy} disabled={left === 0} onClick={() => void confirm()}>{t("Confirm")}</Button>
-          <Button size="xs" variant="default" onClick={() => setChange(goingBack(waiting))}>{t("Revert now")}</Button>
+          <Button size="xs" variant="default" onClick={() => revert(goingBack(waiting))}>{t("Revert now")}</Button>
         </Group>
       </Group>
-      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); }} /> : null}
     </Alert>
   );
 }
@@ -89,8 +87,13 @@ export function Unconfirmed() {
   // Every tab of every administrator hears of every change: it asks only when there is something to be told.
   const { unconfirmed } = useRegistry();
   const { data, reload } = useApi<Confirmations>(unconfirmed.length ? "/marketplace/confirmations" : null);
+  const [change, setChange] = useState<Change | null>(null);
   useEvents("registry", reload);
   const shown = data?.confirmations.filter(({ plugin }) => unconfirmed.includes(plugin) && pathname !== `/plugins/${plugin}`) ?? [];
-  if (!shown.length) return null;
-  return <div className="hb-page" style={{ paddingBottom: 0 }}>{shown.map((one) => <Waiting key={`${one.plugin} ${one.at}`} waiting={one} reload={reload} linked />)}</div>;
+  return (
+    <>
+      {shown.length ? <div className="hb-page" style={{ paddingBottom: 0 }}>{shown.map((one) => <Waiting key={`${one.plugin} ${one.at}`} waiting={one} reload={reload} revert={setChange} linked />)}</div> : null}
+      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); }} /> : null}
+    </>
+  );
 }
