@@ -92,6 +92,11 @@ def test_a_plugin_s_page_and_its_plan_say_who_signed_it(site: Site, admin: Visit
     assert findings(page) == []
     dialog.get_by_role("button", name="Install", exact=True).click()
     expect(dialog).to_contain_text(f"{NAME} is installed")
+    for where in ("/plugins", f"/plugins/{PLUGIN}"):
+        page.goto(f"{site.url}{where}")
+        expect(badge(page)).to_be_visible()
+        expect(page.locator("main")).to_contain_text("Ada & Söhne")
+        assert findings(page) == []
 
 
 def test_an_upgrade_that_leaves_its_publisher_is_asked_for(site: Site, admin: Visitor, archive: Path) -> None:

@@ -10,12 +10,13 @@ import { Failure } from "../../ui/pieces";
 import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
 import { useFocusBack, useFocusInside } from "../app/useFocusBack";
 import { keepLicense, LicenseKey } from "./LicenseKey";
+import { tellTheEnd } from "./leftAlone";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
 import { Told } from "./Told";
 import type { Plan, Planned } from "../api/answers";
 import type { Kind } from "./planText";
-import { useOperation } from "./useOperation";
+import { type OperationView, useOperation } from "./useOperation";
 
 /** What somebody wants to change. */
 export interface Change {
@@ -215,6 +216,19 @@ function useFirstPage(plugin: string): string | null {
   return found?.contributions.menu?.[0]?.href ?? found?.contributions.pages?.[0]?.path ?? null;
 }
 
+/** Tells the end in the corner, also when the dialog was closed by then. */
+function useEndTold(number: number, change: Change, state: OperationView["state"]) {
+  const done = () => text(DONE[change.kind], { name: change.name });
+  const last = useRef(state);
+  last.current = state;
+  useEffect(() => {
+    if (state === "done") notify({ kind: "success", message: done() });
+  }, [state]);
+  useEffect(() => () => {
+    if (last.current === "running") tellTheEnd(number, `${text(VERBS[change.kind])}: ${change.name}`, done);
+  }, [number]);
+}
+
 function Running({ number, change, plan, onClose }: { number: number; change: Change; plan: Plan | null; onClose: () => void }) {
   const t = useT();
   const go = useNavigate();
@@ -223,9 +237,7 @@ function Running({ number, change, plan, onClose }: { number: number; change: Ch
   const part = useRef<HTMLDivElement>(null);
   useFocusInside(part, view.state !== "running");
   const opens = page && ["install", "activate", "upgrade", "upload"].includes(change.kind);
-  useEffect(() => {
-    if (view.state === "done") notify({ kind: "success", message: text(DONE[change.kind], { name: change.name }) });
-  }, [view.state, change]);
+  useEndTold(number, change, view.state);
   return (
     <Stack gap="lg" aria-live="polite" ref={part} tabIndex={-1} style={{ outline: "none" }}>
       <Steps steps={view.steps} />

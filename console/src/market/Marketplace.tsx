@@ -11,7 +11,7 @@ import { type Change, ChangeDialog } from "./ChangeDialog";
 import { SourceProblem } from "./SourceProblem";
 import { Tile } from "./Tile";
 import type { AddonLine, Addons } from "../api/answers";
-import { Publisher } from "./Trust";
+import { Maker } from "./Trust";
 import { Upload } from "./Upload";
 import { isFree, price } from "./words";
 
@@ -40,13 +40,6 @@ function Actions({ addon, change }: { addon: AddonLine; change: (change: Change)
   );
 }
 
-/** Who made it, and its version. */
-function Maker({ addon }: { addon: AddonLine }) {
-  const version = addon.installed_version ?? addon.latest;
-  if (addon.trust.state !== "verified" && !addon.author) return version;
-  return <><Publisher trust={addon.trust} author={addon.author ?? ""} /> · {version}</>;
-}
-
 function Card({ addon, change }: { addon: AddonLine; change: (change: Change) => void }) {
   return (
     <article className="hb-addon" aria-label={addon.name}>
@@ -57,7 +50,7 @@ function Card({ addon, change }: { addon: AddonLine; change: (change: Change) =>
             <Link className="hb-addon-title" to={`/marketplace/${addon.id}`}>{addon.name}</Link>
             <State addon={addon} />
           </Group>
-          <Text size="xs" c="dimmed" mt={2} component="div"><Maker addon={addon} /></Text>
+          <Text size="xs" c="dimmed" mt={2} component="div"><Maker trust={addon.trust} author={addon.author} />{addon.installed_version ?? addon.latest}</Text>
         </div>
       </Group>
       <Text size="sm" c="dimmed" className="hb-addon-text">{addon.description}</Text>

@@ -19,6 +19,11 @@ export function Publisher({ trust, author }: { trust: Trust; author: string }) {
   return <Group gap={4} wrap="nowrap" component="span" style={{ display: "inline-flex" }}><span>{trust.state === "verified" ? trust.publisher : author}</span><VerifiedBadge trust={trust} /></Group>;
 }
 
+/** The same before a version or an id: nothing where the package names nobody. */
+export function Maker({ trust, author }: { trust: Trust; author: string | null | undefined }) {
+  return trust.state === "verified" || author ? <><Publisher trust={trust} author={author ?? ""} /> · </> : null;
+}
+
 /** What is known of a package's signature, in a sentence. */
 export function signature(trust: Trust): string {
   const values = { publisher: trust.publisher, key: short(trust.keyid) };

@@ -8,6 +8,7 @@ import { Icon } from "../../ui/Icon";
 import { Empty, Failure, PageHeader, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import { Tile } from "../market/Tile";
+import { Maker } from "../market/Trust";
 import type { Addons, Installed as Rows, InstalledRow as LiveRow } from "../api/answers";
 import type { Kind } from "../market/planText";
 import { Upload } from "../market/Upload";
@@ -64,7 +65,7 @@ export default function Installed() {
             <Table.Tbody>
               {data.addons.map((row) => (
                 <Table.Tr key={row.id}>
-                  <Table.Td><Group gap={12} wrap="nowrap"><Tile id={row.id} icon={row.manifest.icon} category={row.manifest.category} size={36} /><div><Link className="hb-row" to={`/plugins/${row.id}`}>{row.name}</Link><Text size="xs" c="dimmed">{row.id}</Text></div></Group></Table.Td>
+                  <Table.Td><Group gap={12} wrap="nowrap"><Tile id={row.id} icon={row.manifest.icon} category={row.manifest.category} size={36} /><div><Link className="hb-row" to={`/plugins/${row.id}`}>{row.name}</Link><Text size="xs" c="dimmed" component="div"><Maker trust={row.trust} author={row.manifest.author} />{row.id}</Text></div></Group></Table.Td>
                   <Table.Td><StateBadge row={row} /></Table.Td>
                   <Table.Td><Group gap={6} wrap="nowrap"><span className="hb-number">{row.version}</span>{updates.has(row.id) ? <Badge size="xs" color="yellow" variant="light">{t("Update")}</Badge> : null}</Group></Table.Td>
                   <Table.Td className="hb-number">{(row.workers ?? []).filter((worker) => worker.loaded).length} / {row.workers?.length ?? 0}</Table.Td>

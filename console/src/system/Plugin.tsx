@@ -9,6 +9,7 @@ import { mark, told, useT } from "../../sdk/words";
 import { Empty, Failure, RelativeTime } from "../../ui/pieces";
 import { type Change, ChangeDialog } from "../market/ChangeDialog";
 import { Tile } from "../market/Tile";
+import { Maker } from "../market/Trust";
 import type { AddonDetail, Installed, InstalledRow } from "../api/answers";
 import type { Kind } from "../market/planText";
 import { Backups } from "./Backups";
@@ -69,7 +70,7 @@ function Page({ row, detail, reload, change }: { row: InstalledRow; detail: Addo
         <Tile id={row.id} icon={row.manifest.icon} category={row.manifest.category} size={56} />
         <div style={{ flex: 1, minWidth: 200 }}>
           <Group gap={10}><Title order={1} fz={24}>{row.name}</Title><StateBadge row={row} /></Group>
-          <Text size="sm" c="dimmed" component="div">{row.version} · {t("changed")} <RelativeTime at={row.updated_at} /></Text>
+          <Text size="sm" c="dimmed" component="div"><Maker trust={row.trust} author={row.manifest.author} />{row.version} · {t("changed")} <RelativeTime at={row.updated_at} /></Text>
         </div>
         <Group gap="xs">
           {detail?.update_available ? <Button onClick={() => act("upgrade")}>{t("Upgrade to {version}", { version: detail.latest })}</Button> : null}
