@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { api, type Options } from "./api";
 
 export interface Loaded<T> {
@@ -9,25 +9,25 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
-/** GET a path of the API (`null`: nothing yet) and again when it changes. */
+/** GET a path of the API (`null`: nothing yet) and again when it changes. With another query what is shown stays until the
+ *  answer is there; another path is about something else, and begins with nothing. */
 export function useApi<T>(path: string | null, query?: Options["query"]): Loaded<T> {
-  const [state, setState] = useState<{ data?: T; error?: unknown; of?: string }>({});
+  const [state, setState] = useState<{ path?: string | null; data?: T; error?: unknown; of?: string }>({});
   const [count, setCount] = useState(0);
   const key = path === null ? "" : api.url(path, query);
-  const latest = useRef("");
   useEffect(() => {
     if (!key) return undefined;
     const stop = new AbortController();
-    latest.current = key;
     api.get<T>(path ?? "", { query, signal: stop.signal }).then(
-      (data) => setState({ data, of: key }),
-      (error: unknown) => !stop.signal.aborted && setState((old) => ({ ...old, error, of: key })),
+      (data) => setState({ path, data, of: key }),
+      (error: unknown) => !stop.signal.aborted && setState((old) => ({ ...(old.path === path ? old : {}), path, error, of: key })),
     );
     return () => stop.abort();
     // The key has the path and the query in it.
   }, [key, count]);
   const reload = useCallback(() => setCount((old) => old + 1), []);
-  return { data: state.data, error: state.error, loading: !!key && state.of !== key, reload };
+  const own = state.path === path ? state : {};
+  return { data: own.data, error: own.error, loading: !!key && state.of !== key, reload };
 }
 
 export interface Settings {

@@ -111,15 +111,25 @@ function Actions({ addon, change }: { addon: AddonDetail; change: (change: Chang
   );
 }
 
-/** One plugin of the marketplace, with all that is known of it before it is installed. */
+/** One plugin of the marketplace, with all that is known of it before it is installed. The dialog of a change stays when that
+ *  removed what no source offers. */
 export default function Addon() {
-  const t = useT();
   const { id = "" } = useParams();
-  const { data: addon, error, reload } = useApi<AddonDetail>(`/marketplace/addons/${id}`);
+  const { data, error, reload } = useApi<AddonDetail>(`/marketplace/addons/${id}`);
   const [change, setChange] = useState<Change | null>(null);
   useEvents("registry", reload);
-  if (error && !addon) return <Failure error={error} retry={reload} />;
-  if (!addon) return <Stack><Skeleton height={72} /><Skeleton height={300} /></Stack>;
+  const isGone = (error as { status?: number } | undefined)?.status === 404;
+  const addon = isGone ? undefined : data;
+  return (
+    <>
+      {addon ? <Page key={id} addon={addon} change={setChange} /> : error ? <Failure error={error} retry={reload} /> : <Stack><Skeleton height={72} /><Skeleton height={300} /></Stack>}
+      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); }} /> : null}
+    </>
+  );
+}
+
+function Page({ addon, change }: { addon: AddonDetail; change: (change: Change) => void }) {
+  const t = useT();
   return (
     <>
       <Anchor component={Link} to="/marketplace" size="sm" c="dimmed">← {t("Marketplace")}</Anchor>
@@ -133,7 +143,7 @@ export default function Addon() {
             {addon.installed ? <Badge variant="light" color={addon.enabled ? "teal" : "gray"}>{addon.enabled ? t("Installed") : t("Inactive")}</Badge> : null}
           </Group>
         </div>
-        <Actions addon={addon} change={setChange} />
+        <Actions addon={addon} change={change} />
       </Group>
       <Grid gap="xl">
         <Grid.Col span={{ base: 12, md: 8 }}>
@@ -148,13 +158,12 @@ export default function Addon() {
               <Screenshots id={addon.id} names={addon.screenshots} />
               {addon.readme ? <Readme text={addon.readme} /> : <Text c="dimmed">{t("The package has no README.")}</Text>}
             </Tabs.Panel>
-            <Tabs.Panel value="versions"><Versions addon={addon} change={setChange} /></Tabs.Panel>
+            <Tabs.Panel value="versions"><Versions addon={addon} change={change} /></Tabs.Panel>
             <Tabs.Panel value="technical"><Technical addon={addon} /></Tabs.Panel>
           </Tabs>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}><Side addon={addon} /></Grid.Col>
       </Grid>
-      {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); }} /> : null}
     </>
   );
 }

@@ -45,7 +45,7 @@ export default function Plugin() {
   const row = data.addons.find((one) => one.id === id);
   return (
     <>
-      {row ? <Page row={row} detail={detail.data} reload={reload} change={setChange} /> : <Gone id={id} name={detail.data?.name} />}
+      {row ? <Page key={id} row={row} detail={detail.data} reload={reload} change={setChange} /> : <Gone id={id} name={detail.data?.name} />}
       {change ? <ChangeDialog change={change} onClose={() => { setChange(null); reload(); detail.reload(); }} /> : null}
     </>
   );
