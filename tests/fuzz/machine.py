@@ -17,7 +17,7 @@ from hypothesis import currently_in_test_context, note
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fuzz.model import Plugin
-from fuzz.packages import BROKEN, PLUGINS, SPLIT, THORN, VERSIONS, archive, tree
+from fuzz.packages import BROKEN, PLUGINS, SPLIT, THORN, VERSIONS, archive, told, tree
 from fuzz.world import World
 from hotbay.errors import HotbayError, LosesRows, NotFound, Refused
 from hotbay.folder import digest
@@ -340,6 +340,7 @@ class Machine(RuleBasedStateMachine):
         assert row is not None and (row.version, row.active) == (model.version, model.active)
         assert (entry["version"], entry["enabled"]) == (model.version, model.active)
         assert self._any_folder(plugin) == [self._folder(plugin)]
+        assert told(self._folder(plugin)) == (model.version, model.edition)
         assert digest(self._folder(plugin)) == row.image
 
     # ── how ──
@@ -404,6 +405,9 @@ class Machine(RuleBasedStateMachine):
 
     def _shows(self, plugin: str, model: Plugin, rows: list[str] | None) -> bool:
         wide = "name" in self.world.columns(plugin)
+        # What rests answers nothing: its folder tells which of two packages of one version it is.
+        if [told(place) for place in self._any_folder(plugin)] != [(model.version, model.edition)] * model.installed:
+            return False
         return rows == (model.rows if model.installed else model.left) and (rows is None or wide == model.wide)
 
     def _place(self, plugin: str, *, active: bool) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -117,6 +118,13 @@ def tree(folder: Path, plugin: str, version: str, *, edition: str = "", broken: 
 def _routes(plugin: str, version: str, edition: str) -> str:
     insert = (TITLED if version >= SPLIT else NAMED).format(plugin=plugin)
     return ROUTES.format(plugin=plugin, version=version, edition=edition, insert=insert)
+
+
+def told(folder: Path) -> tuple[str, str]:
+    """The version and the edition of a tree, as its code would answer."""
+    found = re.search(r'"version": "(.*)", "edition": "(.*)"', (folder / "backend" / "routes.py").read_text())
+    assert found, f"{folder} is no tree of these"
+    return found[1], found[2]
 
 
 def archive(root: Path, plugin: str, version: str, *, edition: str = "", broken: str = "") -> Path:

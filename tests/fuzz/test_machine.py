@@ -78,6 +78,18 @@ def test_over_a_contract_script_and_back(machine: Machine) -> None:
     assert machine.world.models["shop"].version == SPLIT
 
 
+@pytest.mark.parametrize(("first", "then"), [("", "b"), ("b", "")])
+def test_what_rests_went_back_to_what_was_before(machine: Machine, first: str, then: str) -> None:
+    """Two packages of one version, and neither answers: what is there is told by the folder alone."""
+    go(machine, "install", version="1.3.0", edition=first, inactive=False)
+    go(machine, "upgrade", version="1.3.0", edition=then)
+    go(machine, "upgrade", version="1.3.0", edition=first)
+    go(machine, "deactivate")
+    go(machine, "rollback", rows=Rows.RESTORE, accept=False)
+    go(machine, "activate")
+    assert machine.world.models["shop"].edition == then
+
+
 @pytest.mark.timeout(400)
 def test_random_histories_are_as_the_model_says() -> None:
     run_state_machine_as_test(Machine, settings=BOUNDED)
