@@ -203,18 +203,20 @@ def die() -> None:
 
 
 def die_in_step(chosen: Callable[[int, str], bool], moment: str) -> None:
-    """From now on this process dies in the step that is `chosen` by its place among those done here and by its verb.
+    """From now on this process dies in the step that is `chosen` by its place in its operation and by its verb.
 
-    `moment` is `before` or `after` the step's effect.
+    `moment` is `before` or `after` the step's effect. What a recovery does of an earlier operation is not counted.
     """
     gc.freeze()
-    count = -1
+    places: dict[int, int] = {}
 
     def deadly(real: Callable[..., Any]) -> Callable[..., Any]:
         def do(step: Any, bench: Any, params: Any) -> Any:
-            nonlocal count
-            count += 1
-            if not chosen(count, step.verb):
+            place = places.get(bench.operation, -1) + 1
+            if step.verb != bench.plan.steps[place].verb:  # One that a recovery goes on with does not begin.
+                return real(step, bench, params)
+            places[bench.operation] = place
+            if not chosen(place, step.verb):
                 return real(step, bench, params)
             if moment == "after":
                 real(step, bench, params)

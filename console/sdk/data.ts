@@ -4,6 +4,7 @@ import { api, type Options } from "./api";
 export interface Loaded<T> {
   data: T | undefined;
   error: unknown;
+  /** An answer is awaited: the first, or another one. */
   loading: boolean;
   /** Ask again; what is shown stays until the answer is there. */
   reload: () => void;
@@ -15,19 +16,20 @@ export function useApi<T>(path: string | null, query?: Options["query"]): Loaded
   const [state, setState] = useState<{ path?: string | null; data?: T; error?: unknown; of?: string }>({});
   const [count, setCount] = useState(0);
   const key = path === null ? "" : api.url(path, query);
+  const asked = `${count} ${key}`;
   useEffect(() => {
     if (!key) return undefined;
     const stop = new AbortController();
     api.get<T>(path ?? "", { query, signal: stop.signal }).then(
-      (data) => setState({ path, data, of: key }),
-      (error: unknown) => !stop.signal.aborted && setState((old) => ({ ...(old.path === path ? old : {}), path, error, of: key })),
+      (data) => setState({ path, data, of: asked }),
+      (error: unknown) => !stop.signal.aborted && setState((old) => ({ ...(old.path === path ? old : {}), path, error, of: asked })),
     );
     return () => stop.abort();
     // The key has the path and the query in it.
   }, [key, count]);
   const reload = useCallback(() => setCount((old) => old + 1), []);
   const own = state.path === path ? state : {};
-  return { data: own.data, error: own.error, loading: !!key && state.of !== key, reload };
+  return { data: own.data, error: own.error, loading: !!key && state.of !== asked, reload };
 }
 
 export interface Settings {

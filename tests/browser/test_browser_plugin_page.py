@@ -80,6 +80,15 @@ def test_an_uninstall_says_where_the_rows_are_although_the_plugin_is_gone(site: 
     expect(page.get_by_text("AI Chatbot is not installed")).to_be_visible()
 
 
+def test_the_badge_of_an_update_goes_when_another_administrator_upgrades(site: Site, admin: Visitor) -> None:
+    site.install("1.0.0")
+    page = admin.tab("/plugins")
+    expect(page.get_by_text("Update", exact=True)).to_be_visible()
+    site.upgrade(HIGHEST)
+    expect(page.get_by_role("cell", name=HIGHEST, exact=True)).to_be_visible()
+    expect(page.get_by_text("Update", exact=True)).to_have_count(0)
+
+
 def test_its_tabs(site: Site, admin: Visitor) -> None:
     site.client.post(f"{API}/marketplace/install", json={"addon_id": "ai_chatbot"}).raise_for_status()
     site.client.get(f"{API}/chat/sessions")
@@ -102,6 +111,12 @@ def test_its_tabs(site: Site, admin: Visitor) -> None:
     expect(made).to_have_count(1)
     page.reload()
     expect(made.get_by_role("button", name="Restore")).to_be_visible()
+    made.get_by_role("button", name="Delete").dblclick()
+    expect(made.get_by_role("button", name="Really delete?")).to_be_visible()
+    page.get_by_role("tab", name="Backups").focus()
+    made.get_by_role("button", name="Delete").click()
+    made.get_by_role("button", name="Really delete?").click()
+    expect(made).to_have_count(0)
 
 
 def test_a_plan_in_german(site: Site, admin: Visitor) -> None:

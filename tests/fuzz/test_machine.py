@@ -90,6 +90,14 @@ def test_what_rests_went_back_to_what_was_before(machine: Machine, first: str, t
     assert machine.world.models["shop"].edition == then
 
 
+def test_a_kill_is_in_its_operation_whatever_the_recovery_before_it_owes(machine: Machine) -> None:
+    go(machine, "install", version="1.1.0", edition="", inactive=False)
+    go(machine, "plant_a_thorn")
+    go(machine, "crash_bringing", version=SPLIT, seq=VERBS.index("drain"), moment="before")
+    go(machine, "crash_bringing", version="1.3.0", seq=VERBS.index("publish"), moment="before")
+    assert machine.world.models["shop"].version == "1.3.0"
+
+
 @pytest.mark.timeout(400)
 def test_random_histories_are_as_the_model_says() -> None:
     run_state_machine_as_test(Machine, settings=BOUNDED)

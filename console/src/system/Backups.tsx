@@ -1,5 +1,4 @@
 import { Button, Group, Skeleton, Stack, Table, Text } from "@mantine/core";
-import { useState } from "react";
 import { Link } from "react-router";
 import { api } from "../../sdk/api";
 import { useApi } from "../../sdk/data";
@@ -11,10 +10,10 @@ import type { Change } from "../market/ChangeDialog";
 import { kindName } from "../market/planText";
 import type { Backup, Backups as Rows, InstalledRow as LiveRow } from "../api/answers";
 import { size } from "../market/words";
+import { SureButton } from "./SureButton";
 
 function Line({ backup, change, reload }: { backup: Backup; change: () => void; reload: () => void }) {
   const t = useT();
-  const [sure, setSure] = useState(false);
   const drop = async () => {
     try {
       await api.delete(`/marketplace/backups/${backup.id}`);
@@ -33,7 +32,7 @@ function Line({ backup, change, reload }: { backup: Backup; change: () => void; 
       <Table.Td>
         <Group gap={6} justify="flex-end" wrap="nowrap">
           <Button size="compact-xs" variant="default" onClick={change}>{t("Restore")}</Button>
-          <Button size="compact-xs" variant={sure ? "filled" : "subtle"} color="red" onClick={() => (sure ? void drop() : setSure(true))}>{sure ? t("Really delete?") : t("Delete")}</Button>
+          <SureButton size="compact-xs" variant="subtle" ask={t("Really delete?")} onSure={() => void drop()}>{t("Delete")}</SureButton>
         </Group>
       </Table.Td>
     </Table.Tr>

@@ -8,6 +8,7 @@ import { Icon } from "../../ui/Icon";
 import { Failure, PageHeader } from "../../ui/pieces";
 import type { Health as Found, Mended } from "../api/answers";
 import { Prose } from "./Prose";
+import { SureButton } from "./SureButton";
 
 const LOOK = { ok: ["teal", "CheckIcon"], warning: ["yellow", "ExclamationTriangleIcon"], error: ["red", "XMarkIcon"] } as const;
 const ORDER = { error: 0, warning: 1, ok: 2 };
@@ -20,13 +21,12 @@ export default function Health() {
   const t = useT();
   const { data, error, loading, reload } = useApi<Found>("/hotbay/health");
   const [busy, setBusy] = useState(false);
-  const [sure, setSure] = useState("");
   const mend = async (findings: string[] | "all") => {
     setBusy(true);
     try {
       const { mended, failed } = await api.post<Mended>("/hotbay/health/mend", { findings });
       const done = mended.map((one) => one.done).join(", ");
-      notify({ kind: "success", message: done || t("There was nothing to mend.") });
+      if (done || !failed.length) notify({ kind: "success", message: done || t("There was nothing to mend.") });
       for (const one of failed) notify({ kind: "error", message: [one.error.detail, one.error.mend].map((text) => told(text ?? "")).filter(Boolean).join(" ") });
       reload();
     } catch (failure) {
@@ -53,9 +53,7 @@ export default function Health() {
               <div style={{ flex: 1 }}><Text size="sm" fw={600} tt="capitalize">{told(one.check)}</Text><Text size="sm" style={{ overflowWrap: "anywhere" }}><Prose text={told(one.message)} /></Text>{one.mend ? <Text size="sm" c="dimmed"><Prose text={beside(told(one.mend), t("Mend"))} /></Text> : null}</div>
               {one.fixable ? <Button size="xs" variant="default" disabled={busy} onClick={() => void mend([one.id])}>{t("Mend")}</Button> : null}
               {one.choice ? (
-                <Button size="xs" variant={sure === one.id ? "filled" : "default"} color="red" disabled={busy} onClick={() => (sure === one.id ? void mend([one.id]) : setSure(one.id))}>
-                  {sure === one.id ? t("Really mend?") : t("Mend …")}
-                </Button>
+                <SureButton size="xs" disabled={busy} ask={t("Really mend?")} onSure={() => void mend([one.id])}>{t("Mend …")}</SureButton>
               ) : null}
             </Group>
           </Card>

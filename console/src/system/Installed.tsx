@@ -46,7 +46,7 @@ export default function Installed() {
   const { data, error, reload } = useApi<Rows>("/marketplace/installed");
   const offers = useApi<Addons>("/marketplace/addons", { installed: true, limit: 500 });
   const [change, setChange] = useState<Change | null>(null);
-  useEvents("registry", reload);
+  useEvents("registry", () => { reload(); offers.reload(); });
   const updates = new Set(offers.data?.addons.filter((one) => one.update_available).map((one) => one.id));
   if (error && !data) return <Failure error={error} retry={reload} />;
   return (

@@ -9,12 +9,12 @@ import { Failure, RelativeTime } from "../../ui/pieces";
 import { short } from "../market/Trust";
 import type { Publisher, Publishers as Rows } from "../api/answers";
 import type { PublisherBody } from "../api/bodies";
+import { SureButton } from "./SureButton";
 
 const PATH = "/marketplace/publishers";
 
 function Line({ publisher, reload }: { publisher: Publisher; reload: () => void }) {
   const t = useT();
-  const [sure, setSure] = useState(false);
   const drop = async () => {
     try {
       await api.delete(`${PATH}/${publisher.keyid}`);
@@ -29,7 +29,7 @@ function Line({ publisher, reload }: { publisher: Publisher; reload: () => void 
       <Table.Td><Text fw={600} size="sm">{publisher.name}</Text><Text size="xs" c="dimmed" ff="monospace" title={publisher.keyid}>{short(publisher.keyid)}</Text></Table.Td>
       <Table.Td visibleFrom="sm"><RelativeTime at={publisher.at} /></Table.Td>
       <Table.Td visibleFrom="sm">{publisher.actor}</Table.Td>
-      <Table.Td ta="right"><Button size="compact-xs" variant={sure ? "filled" : "subtle"} color="red" aria-label={sure ? undefined : t("Remove {name}", { name: publisher.name })} onClick={() => (sure ? void drop() : setSure(true))}>{sure ? t("Really remove?") : t("Remove")}</Button></Table.Td>
+      <Table.Td ta="right"><SureButton size="compact-xs" variant="subtle" label={t("Remove {name}", { name: publisher.name })} ask={t("Really remove?")} onSure={() => void drop()}>{t("Remove")}</SureButton></Table.Td>
     </Table.Tr>
   );
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { ApiError } from "../../sdk/api";
 import { useSettings } from "../../sdk/data";
 import { notify } from "../../sdk/doors";
+import { useEvents } from "../../sdk/stream";
 import { mark, told, useT } from "../../sdk/words";
 import { Failure } from "../../ui/pieces";
 import { label } from "./labels";
@@ -72,9 +73,12 @@ export function SettingsForm({ plugin }: { plugin: string }) {
   const [refused, setRefused] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
   useEffect(() => setRefused(null), [changes]);
+  useEvents("registry", reload);
   if (error && !data) return <Failure error={error} retry={reload} />;
   if (!data) return <Skeleton height={280} radius={12} />;
   const fields = Object.entries((data.schema?.properties ?? {}) as Record<string, Field>).map(([name, field]) => [name, plain(field)] as const);
+  // What was typed for a setting that an upgrade took away is kept in case it comes back, and not sent.
+  const mine = Object.fromEntries(fields.filter(([name]) => name in changes).map(([name]) => [name, changes[name]]));
   const secret = (field: Field) => field.writeOnly || field.format === "password";
   const wrong = (name: string, field: Field) => {
     const found = name in changes ? fault(field, changes[name]) : null;
@@ -84,7 +88,7 @@ export function SettingsForm({ plugin }: { plugin: string }) {
   const store = async () => {
     setBusy(true);
     try {
-      await save(changes);
+      await save(mine);
       setChanges({});
       notify({ kind: "success", message: t("The settings are stored; every worker has them.") });
     } catch (failure) {
@@ -103,8 +107,8 @@ export function SettingsForm({ plugin }: { plugin: string }) {
         ))}
         {refused && !refused.problems.length ? <Failure error={refused} /> : null}
         <Group justify="flex-end">
-          <Button variant="default" disabled={!Object.keys(changes).length} onClick={() => setChanges({})}>{t("Discard")}</Button>
-          <Button type="submit" loading={busy} disabled={bad || !Object.keys(changes).length}>{t("Save")}</Button>
+          <Button variant="default" disabled={!Object.keys(mine).length} onClick={() => setChanges({})}>{t("Discard")}</Button>
+          <Button type="submit" loading={busy} disabled={bad || !Object.keys(mine).length}>{t("Save")}</Button>
         </Group>
       </Stack>
     </Card>
