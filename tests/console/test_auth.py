@@ -57,6 +57,7 @@ def test_guests_get_401_customers_403_administrators_in(tmp_path: Path) -> None:
         ("GET", "/addons"), ("GET", "/addons/notes"), ("GET", "/installed"), ("POST", "/install"),
         ("POST", "/install-remote"), ("DELETE", "/uninstall/notes"), ("POST", "/toggle/notes"),
         ("POST", "/upgrade/notes"), ("POST", "/rollback/notes"), ("POST", "/upload"), ("POST", "/plan"),
+        ("POST", "/upload/plan"),
         ("GET", "/backups"), ("POST", "/backups/notes"), ("POST", "/restore/notes"), ("DELETE", "/backups/1"),
         ("GET", "/operations"), ("GET", "/operations/1"), ("GET", "/settings/notes"), ("PUT", "/settings/notes"),
         ("PATCH", "/settings/notes"), ("GET", "/audit"), ("GET", "/logs/notes"), ("GET", "/../hotbay/events"),

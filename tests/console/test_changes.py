@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from console.desks import MARKET, Desk, opened, serving, tree, until
-from hotbay.package import pack
+from hotbay.package import pack, sha256_file
 from hotbay.presence import Lease
 
 VERSION = "/api/v1/notes/version"
@@ -219,9 +219,9 @@ def test_install_remote_says_when_no_repository_is_configured(desk: Desk) -> Non
 # ── upload ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def upload(desk: Desk, file: Path, **query: Any) -> httpx.Response:
+def upload(desk: Desk, file: Path, to: str = "/upload", **query: Any) -> httpx.Response:
     with file.open("rb") as stream:
-        return desk.client.post(f"{MARKET}/upload", files={"file": (file.name, stream)}, params=query)
+        return desk.client.post(f"{MARKET}{to}", files={"file": (file.name, stream)}, params=query)
 
 
 def leftovers(desk: Desk) -> list[Path]:
@@ -234,6 +234,27 @@ def test_upload_installs_and_upgrades(desk: Desk, tmp_path: Path) -> None:
     second = upload(desk, desk.pack("shelf", "1.1.0", out=tmp_path / "up"))
     assert (second.json()["kind"], second.json()["version"]) == ("upgrade", "1.1.0")
     assert httpx.get(desk.url + "/api/v1/shelf/version").json()["version"] == "1.1.0"
+    assert leftovers(desk) == []
+
+
+def test_an_upload_can_be_planned_and_changes_nothing(desk: Desk, tmp_path: Path) -> None:
+    first = desk.pack("shelf", out=tmp_path / "up")
+    told = upload(desk, first, to="/upload/plan", confirm_within="5m").json()
+    assert (told["plan"]["kind"], told["plan"]["after"]["version"]) == ("install", "1.0.0")
+    assert told["plan"]["after"]["sha256"] == sha256_file(first)
+    assert "not confirmed within 300 s" in told["text"]
+    assert desk.get("/installed")["addons"] == desk.get("/operations")["operations"] == leftovers(desk) == []
+    upload(desk, first).raise_for_status()
+    told = upload(desk, desk.pack("shelf", "1.1.0", out=tmp_path / "up"), to="/upload/plan").json()
+    assert (told["plan"]["kind"], told["plan"]["before"]["version"]) == ("upgrade", "1.0.0")
+    rubbish = tmp_path / "rubbish.zip"
+    rubbish.write_bytes(b"no archive" * 1000)
+    assert upload(desk, rubbish, to="/upload/plan").json()["code"] == "invalid-package"
+    again = upload(desk, first, to="/upload/plan")
+    assert (again.status_code, again.json()["code"]) == (
+        upload(desk, first).status_code,
+        upload(desk, first).json()["code"],
+    )
     assert leftovers(desk) == []
 
 

@@ -1,51 +1,20 @@
 import { Alert, Badge, Button, Checkbox, Group, Modal, Radio, Select, Skeleton, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { api } from "../../sdk/api";
 import { notify } from "../../sdk/doors";
 import { useRegistry } from "../../sdk/registry";
 import { mark, t as text, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
 import { Failure } from "../../ui/pieces";
-import type { InstallBody, PlanBody, RestoreBody, RollbackBody, ToggleBody, UpgradeBody } from "../api/bodies";
 import { useFocusBack, useFocusInside } from "../app/useFocusBack";
 import { keepLicense, LicenseKey } from "./LicenseKey";
+import { begin, type Change, COMES, PLAIN, usePlan, type Wishes } from "./change";
 import { tellTheEnd } from "./leftAlone";
 import { Report } from "./Report";
 import { Steps } from "./Steps";
 import { Told } from "./Told";
-import type { Plan, Planned } from "../api/answers";
-import type { Kind } from "./planText";
+import type { Plan } from "../api/answers";
 import { type OperationView, useOperation } from "./useOperation";
-
-/** What somebody wants to change. */
-export interface Change {
-  kind: Kind | "upload";
-  plugin: string;
-  name: string;
-  version?: string;
-  backup?: string;
-  file?: File;
-  signature?: File | undefined;
-  /** It has a price: a licence key is asked for. */
-  paid?: boolean;
-  /** What is wished at first; somebody may choose otherwise. */
-  wishes?: Partial<Wishes>;
-}
-
-interface Wishes {
-  data: "export" | "keep" | "purge";
-  keepNewRows: boolean;
-  acceptLoss: boolean;
-  /** Take it although it is not signed by the verified publisher of what is installed. */
-  acceptPublisher: boolean;
-  /** Seconds after which it goes back unless it is confirmed, as text; empty: it stays. */
-  confirmWithin: string;
-}
-
-const PLAIN: Wishes = { data: "export", keepNewRows: false, acceptLoss: false, acceptPublisher: false, confirmWithin: "" };
-/** What may be confirmed later. */
-const COMES = new Set<Change["kind"]>(["install", "upgrade", "upload"]);
 
 const VERBS: Record<Change["kind"], string> = {
   install: mark("Install"), activate: mark("Activate"), deactivate: mark("Deactivate"), upgrade: mark("Upgrade"), rollback: mark("Roll back"),
@@ -55,65 +24,6 @@ const DONE: Record<Change["kind"], string> = {
   install: mark("{name} is installed"), activate: mark("{name} is active"), deactivate: mark("{name} is inactive"), upgrade: mark("{name} was upgraded"),
   rollback: mark("{name} was rolled back"), uninstall: mark("{name} was removed"), backup: mark("{name} was backed up"), restore: mark("The rows of {name} are restored"), upload: mark("{name} is installed"),
 };
-
-/** What the server is told of the time to confirm in; nothing when there is none. */
-function confirming({ kind }: Change, wishes: Wishes) {
-  if (!COMES.has(kind) || !wishes.confirmWithin) return {};
-  const within = { confirm_within: wishes.confirmWithin };
-  return kind === "install" || !wishes.keepNewRows ? within : { ...within, keep_new_rows: true };
-}
-
-function planBody(change: Change, wishes: Wishes): PlanBody {
-  const kind = change.kind === "upload" ? "install" : change.kind;
-  const body: PlanBody = { kind, addon_id: change.plugin, version: change.version ?? "" };
-  if (change.kind === "install" || change.kind === "upgrade") Object.assign(body, { with_requirements: true }, confirming(change, wishes));
-  if (change.kind === "uninstall") body.data = wishes.data;
-  if (change.kind === "rollback" || change.kind === "restore") body.keep_new_rows = wishes.keepNewRows;
-  if (change.kind === "restore") body.backup = change.backup ?? "latest";
-  return body;
-}
-
-/** Begin the operation; answers its number. */
-async function begin(change: Change, wishes: Wishes): Promise<number> {
-  const { kind, plugin, version = "" } = change;
-  const query = { wait: false };
-  const rows = { keep_new_rows: wishes.keepNewRows, accept_loss: wishes.acceptLoss };
-  const within = confirming(change, wishes);
-  const publisher = wishes.acceptPublisher ? { accept_publisher: true } : {};
-  const ask = (): Promise<{ operation: number }> => {
-    if (kind === "install") return api.post("/marketplace/install", { addon_id: plugin, version, with_requirements: true, ...within } satisfies InstallBody, { query });
-    if (kind === "uninstall") return api.delete(`/marketplace/uninstall/${plugin}`, { query: { ...query, data: wishes.data } });
-    if (kind === "upgrade") return api.post(`/marketplace/upgrade/${plugin}`, { version, with_requirements: true, ...within, ...publisher } satisfies UpgradeBody, { query });
-    if (kind === "rollback") return api.post(`/marketplace/rollback/${plugin}`, { version, ...rows } satisfies RollbackBody, { query });
-    if (kind === "restore") return api.post(`/marketplace/restore/${plugin}`, { backup: change.backup ?? "latest", ...rows } satisfies RestoreBody, { query });
-    if (kind === "backup") return api.post(`/marketplace/backups/${plugin}`, undefined, { query });
-    if (kind === "upload") {
-      const form = new FormData();
-      form.append("file", change.file as File);
-      if (change.signature) form.append("signature", change.signature);
-      return api.post("/marketplace/upload", form, { query: { ...query, ...within, ...publisher } });
-    }
-    return api.post(`/marketplace/toggle/${plugin}`, { enabled: kind === "activate" } satisfies ToggleBody, { query });
-  };
-  return (await ask()).operation;
-}
-
-function usePlan(change: Change, wishes: Wishes) {
-  const [plan, setPlan] = useState<Plan | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const body = JSON.stringify(planBody(change, wishes));
-  useEffect(() => {
-    if (change.kind === "upload") return undefined;
-    const stop = new AbortController();
-    setError(null);
-    api.post<Planned>("/marketplace/plan", JSON.parse(body) as PlanBody, { signal: stop.signal }).then(
-      (found) => setPlan(found.plan),
-      (failure: unknown) => !stop.signal.aborted && setError(failure),
-    );
-    return () => stop.abort();
-  }, [body, change.kind]);
-  return { plan, error };
-}
 
 function Questions({ change, wishes, wish }: { change: Change; wishes: Wishes; wish: (next: Partial<Wishes>) => void }) {
   const t = useT();
@@ -160,8 +70,14 @@ function Within({ change, wishes, wish }: { change: Change; wishes: Wishes; wish
   );
 }
 
-/** Plan, permission, progress, end: the way of every change. */
-export function ChangeDialog({ change, onClose }: { change: Change; onClose: () => void }) {
+/** Plan, permission, progress, end: the way of every change. Another change (a package that is dropped) begins anew. */
+export function ChangeDialog(asked: { change: Change; onClose: () => void }) {
+  const count = useRef({ of: asked.change, key: 0 });
+  if (count.current.of !== asked.change) count.current = { of: asked.change, key: count.current.key + 1 };
+  return <Asked key={count.current.key} {...asked} />;
+}
+
+function Asked({ change, onClose }: { change: Change; onClose: () => void }) {
   const t = useT();
   useFocusBack();
   const [wishes, setWishes] = useState<Wishes>({ ...PLAIN, ...change.wishes });
@@ -170,7 +86,7 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
   const [number, setNumber] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<unknown>(null);
-  const { plan, error } = usePlan(change, wishes);
+  const { plan, error, again } = usePlan(change, wishes);
   const leaving = Boolean(plan?.trust?.was) || (refused as { code?: string } | null)?.code === "other-publisher" || wishes.acceptPublisher;
   const losing = (change.kind === "uninstall" && wishes.data === "purge") || wishes.acceptLoss;
   const start = async () => {
@@ -178,9 +94,10 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
     setRefused(null);
     try {
       await keepLicense(change.plugin, license);
-      setNumber(await begin(change, wishes));
+      setNumber(await begin(change, wishes, plan));
     } catch (failure) {
       setRefused(failure);
+      again(); // What was planned may have changed since.
     }
     setBusy(false);
   };
@@ -190,17 +107,16 @@ export function ChangeDialog({ change, onClose }: { change: Change; onClose: () 
     <Modal opened onClose={onClose} size={560} title={<Group gap={10}><Text fw={650} fz={17}>{title}</Text>{versions ? <Badge variant="light" color="gray">{versions}</Badge> : null}</Group>} closeButtonProps={{ "aria-label": t("Close") }}>
       {number !== null ? <Running number={number} change={change} plan={plan} onClose={onClose} /> : (
         <Stack gap="lg">
-          {change.kind === "upload" ? <Text size="sm">{t("The package is checked, then installed, or the plugin is upgraded to it.")}</Text> : null}
           <Questions change={change} wishes={wishes} wish={(next) => setWishes({ ...wishes, ...next })} />
           {change.paid && COMES.has(change.kind) ? <LicenseKey plugin={change.plugin} value={license} onChange={setLicense} /> : null}
           {plan ? <Told plan={plan} /> : null}
-          {!plan && !error && change.kind !== "upload" ? <Stack gap={10}>{[1, 2, 3, 4].map((one) => <Skeleton key={one} height={24} />)}</Stack> : null}
+          {!plan && !error ? <Stack gap={10}>{[1, 2, 3, 4].map((one) => <Skeleton key={one} height={24} />)}</Stack> : null}
           {error || refused ? <Failure error={refused ?? error} /> : null}
           {leaving ? <Checkbox checked={wishes.acceptPublisher} onChange={(event) => setWishes({ ...wishes, acceptPublisher: event.currentTarget.checked })} label={t("Take it although it is not from the publisher of what is installed")} /> : null}
           {losing ? <TextInput label={t("Data will be lost. Type {id} to go on.", { id: change.plugin })} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} /> : null}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>{t("Cancel")}</Button>
-            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus={plan ? true : undefined} disabled={Boolean(error) || (!plan && change.kind !== "upload") || (losing && typed !== change.plugin) || (Boolean(plan?.trust?.was) && !wishes.acceptPublisher)} onClick={() => void start()}>
+            <Button color={change.kind === "uninstall" ? "red" : "brand"} loading={busy} data-autofocus={plan ? true : undefined} disabled={Boolean(error) || !plan || (losing && typed !== change.plugin) || (Boolean(plan?.trust?.was) && !wishes.acceptPublisher)} onClick={() => void start()}>
               {t(VERBS[change.kind])}
             </Button>
           </Group>

@@ -6,7 +6,7 @@ import { notify } from "../../sdk/doors";
 import { useEvents } from "../../sdk/stream";
 import { told, useT } from "../../sdk/words";
 import { Failure, RelativeTime } from "../../ui/pieces";
-import type { Change } from "../market/ChangeDialog";
+import type { Change } from "../market/change";
 import { kindName } from "../market/planText";
 import type { Backup, Backups as Rows, InstalledRow as LiveRow } from "../api/answers";
 import { size } from "../market/words";

@@ -8,7 +8,8 @@ import { useRegistry } from "../../sdk/registry";
 import { useEvents } from "../../sdk/stream";
 import { told, useT } from "../../sdk/words";
 import { Icon } from "../../ui/Icon";
-import { type Change, ChangeDialog } from "../market/ChangeDialog";
+import type { Change } from "../market/change";
+import { ChangeDialog } from "../market/ChangeDialog";
 import type { Confirmation, Confirmations } from "../api/answers";
 import { clock } from "../market/words";
 

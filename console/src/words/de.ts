@@ -37,7 +37,6 @@ export const GERMAN: Record<string, string> = {
   "What will happen": "Was geschieht", "What becomes of its data?": "Was wird aus den Daten?", "Write it to a file, then remove it (can be restored)": "In eine Datei schreiben, dann entfernen (wiederherstellbar)",
   "Keep its tables for a later installation": "Tabellen für eine spätere Installation behalten", "Delete it": "Löschen", "Keep rows that were added since": "Zeilen behalten, die seither dazukamen", "Go on even when rows are lost": "Auch weitermachen, wenn Zeilen verloren gehen",
   "Data will be lost. Type {id} to go on.": "Daten gehen verloren. Tippen Sie {id}, um weiterzumachen.", "Working …": "Läuft …", "got {value}": "hier {value}", "mend: {how}": "Abhilfe: {how}", "The operation failed; everything is as before.": "Die Operation ist gescheitert; alles ist wie zuvor.",
-  "The package is checked, then installed, or the plugin is upgraded to it.": "Das Paket wird geprüft und dann installiert, oder das Plugin wird darauf aktualisiert.",
   "{name} is installed": "{name} ist installiert", "{name} is active": "{name} ist aktiv", "{name} is inactive": "{name} ist inaktiv", "{name} was upgraded": "{name} wurde aktualisiert", "{name} was rolled back": "{name} wurde zurückgesetzt",
   "{name} was removed": "{name} wurde entfernt", "{name} was backed up": "{name} wurde gesichert", "The rows of {name} are restored": "Die Zeilen von {name} sind wiederhergestellt",
   // Confirm, or it goes back

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from hotbay.confirm import confirm as confirm_change
@@ -156,39 +156,53 @@ def confirm(addon_id: AddonId, hotbay: Host, actor: Actor) -> Response:
     return JSONResponse(confirm_change(hotbay.applier(actor), addon_id).to_json())
 
 
-@router.post("/upload", openapi_extra=_FILE, **OPERATION)
-async def upload(
-    request: Request,
-    runs: Runs,
-    actor: Actor,
-    root: Root,
+def _upload_wishes(
     activate: bool = True,
     confirm_within: Annotated[Within, Query()] = 0.0,
     keep_new_rows: bool = False,
     accept_publisher: bool = False,
-    wait: Wait = True,
+) -> dict[str, Any]:
+    """What is wished of an upload. `activate=false` leaves a new plugin inactive."""
+    rows = unconfirmed_rows(float(confirm_within), keep_new=keep_new_rows)
+    trial = {"confirm_within": float(confirm_within), "rows": rows}
+    return {"inactive": not activate, "accept_publisher": accept_publisher, **trial}
+
+
+UploadWishes = Annotated[dict[str, Any], Depends(_upload_wishes)]
+
+
+@router.post("/upload", openapi_extra=_FILE, **OPERATION)
+async def upload(
+    request: Request, runs: Runs, actor: Actor, root: Root, wishes: UploadWishes, wait: Wait = True
 ) -> Response:
-    """Install the uploaded package, or upgrade the plugin to it. `activate=false` leaves a new plugin inactive.
+    """Install the uploaded package, or upgrade the plugin to it.
 
     Its signature comes in the same body, in the field `signature`.
     """
-    rows = unconfirmed_rows(float(confirm_within), keep_new=keep_new_rows)
-    wishes = {"inactive": not activate, "confirm_within": float(confirm_within), "rows": rows}
-    wishes |= {"accept_publisher": accept_publisher}
     file = await receive_file(request, runs.hotbay.settings.home / "uploads")
     try:
-        job = await asyncio.to_thread(_uploaded, runs.hotbay, file, actor, wishes)
+        wanted = await asyncio.to_thread(_uploaded, runs.hotbay, file, wishes)
     except BaseException:
         discard(file)
         raise
-    return await runs.answer(job, wait=wait, root_path=root)
+    return await runs.answer(Job(wanted, actor, file=file), wait=wait, root_path=root)
 
 
-def _uploaded(hotbay: Host, file: Path, actor: str, wishes: dict[str, Any]) -> Job:
+@router.post("/upload/plan", openapi_extra=_FILE, **answers(Planned))
+async def plan_upload(request: Request, runs: Runs, actor: Actor, wishes: UploadWishes) -> dict[str, Any]:
+    """The steps of an upload, printed and as data; nothing is changed, and the file is not kept."""
+    hotbay = runs.hotbay
+    file = await receive_file(request, hotbay.settings.home / "uploads")
+    try:
+        return await asyncio.to_thread(lambda: _planned(hotbay, _uploaded(hotbay, file, wishes), actor))
+    finally:
+        discard(file)
+
+
+def _uploaded(hotbay: Host, file: Path, wishes: dict[str, Any]) -> Wish:
     manifest = read_manifest(file)
     kind = Kind.UPGRADE if hotbay.store.find_live(manifest.id) is not None else Kind.INSTALL
-    wanted = Wish(kind, manifest.id, manifest.version, file=file, **wishes)
-    return Job(wanted, actor, file=file)
+    return Wish(kind, manifest.id, manifest.version, file=file, **wishes)
 
 
 @router.post("/plan", **answers(Planned))
@@ -206,6 +220,10 @@ def plan(body: PlanBody, hotbay: Host, actor: Actor) -> dict[str, Any]:
         force=body.force,
         confirm_within=float(body.confirm_within),
     )
+    return _planned(hotbay, wanted, actor)
+
+
+def _planned(hotbay: Host, wanted: Wish, actor: str) -> dict[str, Any]:
     made = hotbay.applier(actor).plan(wanted)
     return {"plan": made.to_json(), "text": str(made)}
 
