@@ -610,6 +610,19 @@ def test_a_plan_names_what_would_come_first(family: OfflineHost) -> None:
     assert not any("before that" in text for text in outcome.plan.warnings)
 
 
+def test_a_plan_says_what_its_requirements_ask_for(host: OfflineHost, packages: Path) -> None:
+    build(packages, "quiet")
+    build(packages, "base", permissions=["network"], database={"reads": ["users"]})
+    build(packages, "mid", permissions=["database.create_tables"], requires=["base", "quiet"])
+    build(packages, "top", requires=["mid"])
+    wish = Request(Kind.INSTALL, "top", with_requirements=True)
+    asked = [text for text in host.applier.plan(wish).warnings if "asks for" in text]
+    assert asked == ["base 1.0.0 asks for: network, to read users", "mid 1.0.0 asks for: database.create_tables"]
+    run(host, Kind.INSTALL, "base", inactive=True)
+    asked = [text for text in host.applier.plan(wish).warnings if "asks for" in text]
+    assert asked == ["mid 1.0.0 asks for: database.create_tables"]
+
+
 def test_requirements_that_rest_are_activated(family: OfflineHost) -> None:
     run(family, Kind.INSTALL, "top", with_requirements=True)
     for plugin in ("top", "mid", "base"):

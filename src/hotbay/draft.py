@@ -199,8 +199,7 @@ class Drafter:
                 mend="repeat with --with-requirements to do that in the same go",
                 needs=[list(need) for need in resolution.needs],
             )
-        first = (f"{_way(plugin, live)} {plugin} {version}" for plugin, version in resolution.needs)
-        return replace(resolution, warnings=(*resolution.warnings, f"before that: {', '.join(first)}"))
+        return replace(resolution, warnings=(*resolution.warnings, *_ahead_of_it(resolution.needs, live, catalogue)))
 
     def _catalogue(self) -> dict[str, list[Manifest]]:
         found: dict[str, list[Manifest]] = {}
@@ -349,3 +348,18 @@ def _operation(export: Path) -> int:
 def _way(plugin: str, live: Mapping[str, Live]) -> Kind:
     """How a requirement comes to serve."""
     return Kind.ACTIVATE if plugin in live else Kind.INSTALL
+
+
+def _ahead_of_it(
+    needs: Sequence[tuple[str, str]], live: Mapping[str, Live], catalogue: Mapping[str, Sequence[Manifest]]
+) -> list[str]:
+    """What is done first for those that it needs, and what they ask for: who agrees to a plan agrees to that, too."""
+    first = ", ".join(f"{_way(plugin, live)} {plugin} {version}" for plugin, version in needs)
+    new = [need for need in needs if need[0] not in live]
+    found = [manifest for plugin, version in new for manifest in catalogue[plugin] if manifest.version == version]
+    return [f"before that: {first}", *filter(None, map(_asks, found))]
+
+
+def _asks(manifest: Manifest) -> str:
+    wishes = [*manifest.permissions, *(f"to read {table}" for table in manifest.database.reads)]
+    return f"{manifest.id} {manifest.version} asks for: {', '.join(wishes)}" if wishes else ""

@@ -43,7 +43,7 @@ export const SENTENCES: Record<string, string> = {
   // What plans warn of
   "the package is not signed": "Das Paket ist nicht signiert", "{plugin} is from {publisher}; {version} is not signed by them": "{plugin} ist von {publisher}; {version} ist nicht von ihnen signiert",
   "signed in the name of {publisher}, with the unknown key {keyid}; `hotbay publishers trust` takes their public key": "Signiert im Namen von {publisher}, mit dem unbekannten Schlüssel {keyid}; unter „Quellen“ lässt sich ihr öffentlicher Schlüssel eintragen",
-  "the manifest claims no routes: conflicts show only when the code is loaded": "Das Manifest nennt keine Adressen: Konflikte zeigen sich erst beim Laden", "before that: {first}": "davor: {first}", "{plugins} need it and stay active": "{plugins} brauchen es und bleiben aktiv",
+  "the manifest claims no routes: conflicts show only when the code is loaded": "Das Manifest nennt keine Adressen: Konflikte zeigen sich erst beim Laden", "before that: {first}": "davor: {first}", "{plugin} {version} asks for: {wishes}": "{plugin} {version} verlangt: {wishes}", "{plugins} need it and stay active": "{plugins} brauchen es und bleiben aktiv",
   "values of {column} in {count} rows are lost: the backup of {version} has no such column": "Werte von {column} in {count} Zeilen gehen verloren: Die Sicherung von {version} hat diese Spalte nicht",
   "rows of {tables} are lost": "Zeilen von {tables} gehen verloren", "rows of {tables} are lost; a backup stays until it is deleted": "Zeilen von {tables} gehen verloren; eine Sicherung bleibt, bis sie gelöscht wird",
   // What statements of migrations do to a version in service
