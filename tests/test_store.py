@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -48,6 +49,27 @@ def registry(tmp_path: Path) -> Iterator[Store]:
 
 
 # ── the database ──
+
+
+def test_what_a_thread_still_reads_is_closed_when_it_ends(registry: Store) -> None:
+    go, begun, raws = threading.Event(), threading.Event(), list[Any]()
+
+    def read() -> None:
+        with registry.read() as connection:
+            raws.append(connection.connection.dbapi_connection)
+            begun.set()
+            go.wait(30)
+            connection.exec_driver_sql("SELECT 1")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    begun.wait(30)
+    registry.close()
+    go.set()
+    reader.join(30)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        raws[0].execute("SELECT 1")
+    assert registry.rev()[1] == 0  # And whoever reads after all, may.
 
 
 def test_a_fresh_database_has_an_epoch_that_stays(registry: Store) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hotbay import asked
 from hotbay.errors import NotFound, StateError, StorageError
@@ -84,7 +85,19 @@ def sqlite_engine(path: Path) -> Engine:
         if raw is not None:
             raw.execute("PRAGMA synchronous=NORMAL")
 
+    _close_late(engine)
     return engine
+
+
+def _close_late(engine: Engine) -> None:
+    """What a thread still used when the engine was disposed of is closed when it comes back: no pool has it then."""
+    disposed = threading.Event()
+    event.listen(engine, "engine_disposed", lambda _engine: disposed.set())
+
+    @event.listens_for(engine, "checkin")
+    def _late(_raw: sqlite3.Connection | None, record: ConnectionPoolEntry) -> None:
+        if disposed.is_set():
+            record.close()
 
 
 class Store:
